@@ -1,1 +1,5 @@
-export * from './runtime/errors.ts';
+export * from './all.ts';
+export type { Activation } from './lib/index.ts';
+export * from './matmul/index.ts';
+export * from './runtime/index.ts';
+export * from './wgsl/index.ts';

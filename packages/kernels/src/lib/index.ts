@@ -1,0 +1,20 @@
+import { shaders } from '../shaders.generated.ts';
+
+/** What a GEMM or convolution does to its result before the store. */
+export type Activation =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'gelu' }
+  | { readonly kind: 'leaky-relu'; readonly slope: number };
+
+const codes = { none: 0, gelu: 1, 'leaky-relu': 2 } as const;
+
+/** Values of the ACTIVATION constant. */
+export const activationCodes = [0, 1, 2] as const;
+
+/** The ACTIVATION constant and the slope param of an activation. */
+export function encodeActivation(activation: Activation): { code: number; slope: number } {
+  return { code: codes[activation.kind], slope: activation.kind === 'leaky-relu' ? activation.slope : 0 };
+}
+
+export const erfLibrary = { 'lib/erf.wgsl': shaders['lib/erf.wgsl'] };
+export const activationLibrary = { ...erfLibrary, 'lib/activation.wgsl': shaders['lib/activation.wgsl'] };

@@ -1,0 +1,110 @@
+import { type Activation, activationCodes, activationLibrary, encodeActivation } from '../lib/index.ts';
+import { bandRange, rowBands } from '../runtime/bands.ts';
+import type { GpuBuffer } from '../runtime/buffer.ts';
+import type { Device } from '../runtime/device.ts';
+import { shaders } from '../shaders.generated.ts';
+import { type Family, pick, type Variant } from '../wgsl/family.ts';
+import { defineKernel, type Grid, read, write } from '../wgsl/kernel.ts';
+
+/** out[rows, n] = activation(a[rows, k] · b[k, n] + bias[n]). Rows may be any number of leading dimensions. */
+export interface MatmulShape {
+  readonly rows: number;
+  readonly k: number;
+  readonly n: number;
+  readonly bias: boolean;
+  readonly activation: Activation;
+}
+
+export interface MatmulBuffers {
+  readonly a: GpuBuffer;
+  readonly b: GpuBuffer;
+  readonly bias?: GpuBuffer | undefined;
+  readonly out: GpuBuffer;
+}
+
+const constants = { HAS_BIAS: [false, true], ACTIVATION: activationCodes };
+const vectorBindings = { a: read('vec4f'), b: read('vec4f'), bias: read('vec4f', 'HAS_BIAS'), out: write('vec4f') };
+const vectorParams = { rows: 'u32', k4: 'u32', n4: 'u32', slope: 'f32' } as const;
+
+const cost = (rows: number, k: number, n: number) => ({
+  flops: 2 * rows * k * n,
+  bytes: 4 * (rows * k + k * n + rows * n),
+});
+const vectorCost = ({ rows, k4, n4 }: { rows: number; k4: number; n4: number }) => cost(rows, 4 * k4, 4 * n4);
+
+export const matmulSubgroup = defineKernel({
+  name: 'matmul/subgroup',
+  source: shaders['matmul/subgroup.wgsl'],
+  libraries: activationLibrary,
+  constants,
+  features: ['subgroups'],
+  bindings: vectorBindings,
+  params: vectorParams,
+  workgroup: ({ SUBGROUP_SIZE }): Grid => [Number(SUBGROUP_SIZE), 1, 1],
+  grid: ({ rows, n4 }, { SUBGROUP_SIZE }) => [Math.ceil(n4 / Number(SUBGROUP_SIZE)), Math.ceil(rows / 16), 1],
+  cost: vectorCost,
+});
+
+export const matmulTiled = defineKernel({
+  name: 'matmul/tiled',
+  source: shaders['matmul/tiled.wgsl'],
+  libraries: activationLibrary,
+  constants,
+  bindings: vectorBindings,
+  params: vectorParams,
+  workgroup: () => [8, 8, 1],
+  grid: ({ rows, n4 }) => [Math.ceil(n4 / 8), Math.ceil(rows / 64), 1],
+  cost: vectorCost,
+});
+
+export const matmulScalar = defineKernel({
+  name: 'matmul/scalar',
+  source: shaders['matmul/scalar.wgsl'],
+  libraries: activationLibrary,
+  constants,
+  bindings: { a: read('f32'), b: read('f32'), bias: read('f32', 'HAS_BIAS'), out: write('f32') },
+  params: { rows: 'u32', k: 'u32', n: 'u32', slope: 'f32' },
+  workgroup: () => [8, 8, 1],
+  grid: ({ rows, n }) => [Math.ceil(n / 8), Math.ceil(rows / 8), 1],
+  cost: ({ rows, k, n }) => cost(rows, k, n),
+});
+
+const constantsOf = ({ bias, activation }: MatmulShape) => ({
+  HAS_BIAS: bias,
+  ACTIVATION: encodeActivation(activation).code,
+});
+const needsVectors = ({ k, n }: MatmulShape) =>
+  k % 4 === 0 && n % 4 === 0 && k > 0 ? undefined : 'takes k and n in multiples of 4';
+
+type MatmulVariant = Variant<MatmulShape> & { readonly params: (shape: MatmulShape) => Record<string, number> };
+const vectorParamsOf = ({ k, n }: MatmulShape) => ({ k4: k / 4, n4: n / 4 });
+
+export const matmulFamily: Family<MatmulShape, MatmulVariant> = {
+  name: 'matmul',
+  variants: [
+    { name: 'subgroup', kernel: matmulSubgroup, constants: constantsOf, refuses: needsVectors, params: vectorParamsOf },
+    { name: 'tiled', kernel: matmulTiled, constants: constantsOf, refuses: needsVectors, params: vectorParamsOf },
+    { name: 'scalar', kernel: matmulScalar, constants: constantsOf, params: ({ k, n }) => ({ k, n }) },
+  ],
+};
+
+/** Rows that one dispatch can take: the grid's second dimension times the fewest rows of a workgroup. */
+const maxRows = 65_535 * 8;
+
+/**
+ * Records out = activation(a · b + bias), in row bands where an operand exceeds one binding.
+ * @throws KernelError `kernel-forced`, AllocationError `binding-too-large`
+ */
+export function matmul(device: Device, buffers: MatmulBuffers, shape: MatmulShape): void {
+  const { rows, k, n, activation } = shape;
+  if (rows === 0 || n === 0) return;
+  const variant = pick(matmulFamily, device, shape);
+  const { a, b, bias, out } = buffers;
+  for (const band of rowBands('matmul', rows, [4 * k, 4 * n], device.capabilities.limits, maxRows)) {
+    device.dispatch(variant.kernel, {
+      buffers: { a: bandRange(a, band, 4 * k), b, bias, out: bandRange(out, band, 4 * n) },
+      params: { rows: band.count, slope: encodeActivation(activation).slope, ...variant.params(shape) },
+      constants: variant.constants(shape),
+    });
+  }
+}

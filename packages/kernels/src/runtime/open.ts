@@ -1,0 +1,109 @@
+import { requestPlatformAdapter } from '#platform';
+import { type Limits, readCapabilities } from './capabilities.ts';
+import { Device } from './device.ts';
+import { AdapterError } from './errors.ts';
+import type { AdapterDescription } from './platform/types.ts';
+
+export interface OpenOptions {
+  /** A name or part of one, or `swiftshader`, `lavapipe`, `hardware`, `software`. Default: LUA_WEBGPU_ADAPTER, else the best. */
+  readonly adapter?: string | undefined;
+  /** The caller's own device, used as it is and left alive by `destroy`. */
+  readonly device?: GPUDevice;
+  readonly powerPreference?: GPUPowerPreference;
+  /** `compatibility` opens a device with the portable floor and nothing optional. */
+  readonly featureLevel?: 'core' | 'compatibility';
+  /** Lowered limits, to try how a weaker device behaves. */
+  readonly limits?: Partial<Limits>;
+  /** Free buffers kept for reuse, in bytes; 512 MiB. */
+  readonly maxPooledBytes?: number;
+  /** Allocation past this many bytes in use throws `out-of-memory`; no limit. */
+  readonly budgetBytes?: number;
+  /** Fills buffers with NaN bits when lent and when returned; for tests. */
+  readonly poison?: boolean;
+  /** Kernel variants by family, `{ matmul: 'tiled' }`. Default: LUA_WEBGPU_KERNEL. */
+  readonly force?: Readonly<Record<string, string>>;
+  /** Receives one line about the adapter in use. */
+  readonly onNotice?: (line: string) => void;
+}
+
+const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+
+/**
+ * Opens a GPU device.
+ * @throws AdapterError `adapter-none`, `adapter-unknown`, `adapter-no-webgpu`, `adapter-device`
+ */
+export async function openDevice(options: OpenOptions = {}): Promise<Device> {
+  const portable = options.featureLevel === 'compatibility';
+  const { gpu, description } = await acquire(options, portable);
+  const software = description.kind === 'software';
+  return new Device(gpu, {
+    adapter: description,
+    capabilities: readCapabilities(gpu, { software, portable, limits: options.limits }),
+    maxPooledBytes: options.maxPooledBytes ?? 512 * 2 ** 20,
+    budgetBytes: options.budgetBytes ?? Number.POSITIVE_INFINITY,
+    poison: options.poison ?? false,
+    force: new Map(Object.entries(options.force ?? forcedByEnvironment())),
+    owned: options.device === undefined,
+  });
+}
+
+async function acquire(
+  options: OpenOptions,
+  portable: boolean,
+): Promise<{ gpu: GPUDevice; description: AdapterDescription }> {
+  if (options.device) {
+    const { adapterInfo: info } = options.device;
+    const software = (info as { isFallbackAdapter?: boolean } | undefined)?.isFallbackAdapter === true;
+    const description: AdapterDescription = {
+      name: info?.description || info?.device || 'caller’s device',
+      vendor: info?.vendor ?? '',
+      architecture: info?.architecture ?? '',
+      kind: software ? 'software' : 'hardware',
+      origin: 'system',
+    };
+    return { gpu: options.device, description };
+  }
+  const { adapter, description, notice } = await requestPlatformAdapter({
+    name: options.adapter,
+    featureLevel: options.featureLevel,
+    powerPreference: options.powerPreference,
+  });
+  options.onNotice?.(notice);
+  try {
+    const gpu = await adapter.requestDevice({
+      label: 'lua-webgpu',
+      requiredFeatures: portable ? [] : optionalFeatures.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: portable ? {} : maximumLimits(adapter),
+    });
+    return { gpu, description };
+  } catch (cause) {
+    throw new AdapterError(
+      'adapter-device',
+      `${description.name} gave no device: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Try another adapter; `lua-webgpu doctor` lists them.',
+      { cause },
+    );
+  }
+}
+
+function maximumLimits(adapter: GPUAdapter): Record<string, number> {
+  const wanted: (keyof GPUSupportedLimits & string)[] = [
+    'maxBufferSize',
+    'maxStorageBufferBindingSize',
+    'maxStorageBuffersPerShaderStage',
+    'maxComputeWorkgroupStorageSize',
+    'maxComputeInvocationsPerWorkgroup',
+    'maxComputeWorkgroupSizeX',
+    'maxComputeWorkgroupSizeY',
+    'maxComputeWorkgroupSizeZ',
+    'maxComputeWorkgroupsPerDimension',
+  ];
+  return Object.fromEntries(wanted.map((name) => [name, adapter.limits[name] as number]));
+}
+
+/** `LUA_WEBGPU_KERNEL=matmul:tiled,conv2d:tiled` */
+function forcedByEnvironment(): Record<string, string> {
+  const text = globalThis.process?.env?.LUA_WEBGPU_KERNEL ?? '';
+  const pairs = text.split(',').filter((entry) => entry.includes(':'));
+  return Object.fromEntries(pairs.map((entry) => entry.split(':').slice(0, 2) as [string, string]));
+}

@@ -1,0 +1,104 @@
+import type { UniformRing } from './uniform-ring.ts';
+
+/** One dispatch, ready to be recorded. */
+export interface Command {
+  readonly kernel: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  /** The params of the kernel as bytes; empty where it has none. */
+  readonly params: Uint8Array<ArrayBuffer>;
+  /** Whether the params fit the device's immediates; otherwise they go through the uniform ring. */
+  readonly immediates: boolean;
+  readonly grid: readonly [number, number, number];
+  readonly flops: number;
+}
+
+const maxDispatches = 128;
+const maxFlops = 5e9;
+
+/**
+ * Appends dispatches and copies to one open command encoder. Submitting is what costs CPU time, so it happens when
+ * somebody waits for a result or when the recorded work is worth sending ahead.
+ */
+export class Recorder {
+  readonly #gpu: GPUDevice;
+  readonly #uniforms: UniformRing;
+  readonly #onSubmit: (kernels: ReadonlySet<string>, submit: () => void) => void;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #pipeline: GPUComputePipeline | undefined;
+  #bindGroup: GPUBindGroup | undefined;
+  #kernels = new Set<string>();
+  #dispatches = 0;
+  #flops = 0;
+
+  constructor(
+    gpu: GPUDevice,
+    uniforms: UniformRing,
+    onSubmit: (kernels: ReadonlySet<string>, submit: () => void) => void,
+  ) {
+    this.#gpu = gpu;
+    this.#uniforms = uniforms;
+    this.#onSubmit = onSubmit;
+  }
+
+  /** True while nothing is recorded that has not been submitted. */
+  get empty(): boolean {
+    return this.#encoder === undefined;
+  }
+
+  dispatch(command: Command): void {
+    const pass = this.#openPass();
+    if (this.#pipeline !== command.pipeline) {
+      pass.setPipeline(command.pipeline);
+      this.#pipeline = command.pipeline;
+    }
+    if (this.#bindGroup !== command.bindGroup) {
+      pass.setBindGroup(0, command.bindGroup);
+      this.#bindGroup = command.bindGroup;
+    }
+    if (command.params.byteLength > 0) {
+      if (command.immediates) pass.setImmediates(0, command.params);
+      else this.#uniforms.set(pass, command.params);
+    }
+    pass.dispatchWorkgroups(...command.grid);
+    this.#kernels.add(command.kernel);
+    this.#dispatches += 1;
+    this.#flops += command.flops;
+    if (this.#dispatches >= maxDispatches || this.#flops >= maxFlops) this.flush();
+  }
+
+  copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
+    this.#closePass();
+    this.#openEncoder().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+  }
+
+  flush(): void {
+    const encoder = this.#encoder;
+    if (!encoder) return;
+    this.#closePass();
+    this.#uniforms.upload();
+    this.#onSubmit(this.#kernels, () => this.#gpu.queue.submit([encoder.finish()]));
+    this.#encoder = undefined;
+    this.#kernels = new Set();
+    this.#dispatches = 0;
+    this.#flops = 0;
+  }
+
+  #openEncoder(): GPUCommandEncoder {
+    this.#encoder ??= this.#gpu.createCommandEncoder();
+    return this.#encoder;
+  }
+
+  #openPass(): GPUComputePassEncoder {
+    this.#pass ??= this.#openEncoder().beginComputePass();
+    return this.#pass;
+  }
+
+  #closePass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+    this.#pipeline = undefined;
+    this.#bindGroup = undefined;
+  }
+}

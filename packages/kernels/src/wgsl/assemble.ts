@@ -1,0 +1,83 @@
+import { type AnyKernel, activeBindings, type ParamType } from './kernel.ts';
+import { type Constants, preprocess } from './preprocess.ts';
+
+export interface AssembledShader {
+  readonly text: string;
+  /** `file:line` of a line of the text, for compiler messages. */
+  locate(line: number): string;
+}
+
+/**
+ * The whole shader: a prelude with features, constants, bindings and params, then the libraries, then the file.
+ * @throws ShaderError `wgsl-*` for directives that the preprocessor would get wrong
+ */
+export function assemble(kernel: AnyKernel, constants: Constants, immediates: boolean): AssembledShader {
+  const parts: { file: string; text: string; sourceLine: (line: number) => number }[] = [];
+  const prelude = preludeOf(kernel, constants, immediates);
+  parts.push({ file: `${kernel.name} prelude`, text: prelude, sourceLine: (line) => line });
+  const flags = Object.fromEntries(
+    Object.entries(constants).filter(([, value]) => typeof value === 'boolean'),
+  );
+  for (const [name, source] of Object.entries(kernel.libraries ?? {})) {
+    parts.push({ file: name, ...preprocess(source, flags, name) });
+  }
+  parts.push({ file: `${kernel.name}.wgsl`, ...preprocess(kernel.source, flags, `${kernel.name}.wgsl`) });
+  return {
+    text: parts.map((part) => part.text).join('\n'),
+    locate(line) {
+      let first = 1;
+      for (const part of parts) {
+        const count = part.text.split('\n').length;
+        if (line < first + count) return `${part.file}:${part.sourceLine(line - first + 1)}`;
+        first += count;
+      }
+      return `${kernel.name}.wgsl`;
+    },
+  };
+}
+
+function preludeOf(kernel: AnyKernel, constants: Constants, immediates: boolean): string {
+  const lines: string[] = [];
+  if (kernel.features?.includes('subgroups')) lines.push('enable subgroups;');
+  if (kernel.features?.includes('shader-f16')) lines.push('enable f16;');
+  for (const [name, value] of Object.entries(constants)) {
+    lines.push(
+      typeof value === 'boolean' ? `const ${name}: bool = ${value};` : `const ${name}: u32 = ${value}u;`,
+    );
+  }
+  const [x, y, z] = kernel.workgroup(constants);
+  lines.push(
+    `const WORKGROUP_X: u32 = ${x}u;`,
+    `const WORKGROUP_Y: u32 = ${y}u;`,
+    `const WORKGROUP_Z: u32 = ${z}u;`,
+  );
+  activeBindings(kernel, constants).forEach(([name, { access, element }], index) => {
+    lines.push(`@group(0) @binding(${index}) var<storage, ${access}> ${name}: array<${element}>;`);
+  });
+  const params = Object.entries(kernel.params as Record<string, ParamType>);
+  if (params.length > 0) {
+    lines.push('struct Params {', ...params.map(([name, type]) => `  ${name}: ${type},`), '}');
+    lines.push(
+      immediates ? 'var<immediate> params: Params;' : '@group(1) @binding(0) var<uniform> params: Params;',
+    );
+  }
+  return lines.join('\n');
+}
+
+/** The bytes of a kernel's params: scalars of four bytes in the order of the declaration, no padding needed. */
+export function packParams(
+  kernel: AnyKernel,
+  values: Readonly<Record<string, number>>,
+): Uint8Array<ArrayBuffer> {
+  const names = kernel.paramNames;
+  const bytes = new Uint8Array(names.length * 4);
+  const view = new DataView(bytes.buffer);
+  names.forEach((name, index) => {
+    const value = values[name] as number;
+    const type = (kernel.params as Record<string, ParamType>)[name];
+    if (type === 'f32') view.setFloat32(index * 4, value, true);
+    else if (type === 'i32') view.setInt32(index * 4, value, true);
+    else view.setUint32(index * 4, value, true);
+  });
+  return bytes;
+}

@@ -1,0 +1,163 @@
+import type { Capabilities } from '../runtime/capabilities.ts';
+import { KernelError } from '../runtime/errors.ts';
+import type { Constants } from './preprocess.ts';
+
+export type ParamType = 'u32' | 'i32' | 'f32';
+export type Grid = readonly [x: number, y: number, z: number];
+
+/** A storage buffer of a kernel. `when` names the boolean constant without which the binding does not exist. */
+export interface Binding {
+  readonly access: 'read' | 'read_write';
+  readonly element: string;
+  readonly when?: string;
+}
+
+/** Floating-point operations (a multiply-add is two) and bytes that have to move at least once. */
+export interface Cost {
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+export type Params<P extends Record<string, ParamType>> = { readonly [K in keyof P]: number };
+
+/** The constant that `defineKernel` adds to kernels with the `subgroups` feature. */
+export const subgroupSizeConstant = 'SUBGROUP_SIZE';
+
+export interface KernelSpec<B extends Record<string, Binding>, P extends Record<string, ParamType>> {
+  /** `family/variant`, also the name of the file. */
+  readonly name: string;
+  readonly source: string;
+  /** Whole WGSL files put in front of the source, by name. */
+  readonly libraries?: Readonly<Record<string, string>>;
+  /** Every value that each constant can take; booleans may also be used in `#if ${NAME}`. Integers become u32. */
+  readonly constants?: Readonly<Record<string, readonly (boolean | number)[]>>;
+  readonly features?: readonly ('subgroups' | 'shader-f16')[];
+  readonly bindings: B;
+  readonly params: P;
+  /** Workgroup size; emitted as WORKGROUP_X, WORKGROUP_Y, WORKGROUP_Z. */
+  readonly workgroup: (constants: Constants) => Grid;
+  /** Bytes of workgroup memory. */
+  readonly workgroupBytes?: (constants: Constants) => number;
+  readonly grid: (params: Params<P>, constants: Constants) => Grid;
+  /** What the params have to satisfy; the sentence says which precondition is broken. */
+  readonly check?: (params: Params<P>, constants: Constants) => string | undefined;
+  readonly cost: (params: Params<P>, constants: Constants) => Cost;
+}
+
+export interface Kernel<
+  B extends Record<string, Binding> = Record<string, Binding>,
+  P extends Record<string, ParamType> = Record<string, ParamType>,
+> extends KernelSpec<B, P> {
+  readonly constantNames: readonly string[];
+  readonly paramNames: readonly (keyof P & string)[];
+}
+
+/** A kernel of any shape, for lists. */
+// biome-ignore lint/suspicious/noExplicitAny: grid, check and cost are contravariant in the params, so no narrower type holds every kernel
+export type AnyKernel = Kernel<any, any>;
+
+export const read = (element: string, when?: string): Binding =>
+  when === undefined ? { access: 'read', element } : { access: 'read', element, when };
+export const write = (element: string, when?: string): Binding =>
+  when === undefined ? { access: 'read_write', element } : { access: 'read_write', element, when };
+
+/** Declares a kernel. Nothing touches a device until the kernel is dispatched. */
+export function defineKernel<
+  const B extends Record<string, Binding>,
+  const P extends Record<string, ParamType>,
+>(spec: KernelSpec<B, P>): Kernel<B, P> {
+  return {
+    ...spec,
+    constantNames: Object.keys(spec.constants ?? {}).sort(),
+    paramNames: Object.keys(spec.params),
+  };
+}
+
+/**
+ * Checks the constants of a dispatch against the declaration and adds the subgroup size.
+ * @throws KernelError `kernel-constant`
+ */
+export function resolveConstants(kernel: AnyKernel, given: Constants, capabilities: Capabilities): Constants {
+  const declared: Readonly<Record<string, readonly (boolean | number)[]>> = kernel.constants ?? {};
+  for (const name of Object.keys(given)) {
+    if (!(name in declared)) throw constantError(kernel, `has no constant ${name}`);
+  }
+  for (const name of kernel.constantNames) {
+    const value = given[name];
+    if (value === undefined) throw constantError(kernel, `needs the constant ${name}`);
+    if (!declared[name]?.includes(value as boolean | number)) {
+      throw constantError(
+        kernel,
+        `does not declare ${name} = ${value} (declared: ${declared[name]?.join(', ')})`,
+      );
+    }
+  }
+  const usesSubgroups = kernel.features?.includes('subgroups') === true;
+  return usesSubgroups && capabilities.subgroupSize !== undefined
+    ? { ...given, [subgroupSizeConstant]: capabilities.subgroupSize }
+    : given;
+}
+
+function constantError(kernel: AnyKernel, what: string): KernelError {
+  return new KernelError(
+    'kernel-constant',
+    `${kernel.name} ${what}`,
+    'Pass exactly the constants that the kernel declares.',
+  );
+}
+
+/** Why a device cannot run the kernel with these constants, or undefined when it can. */
+export function unsupported(
+  kernel: AnyKernel,
+  constants: Constants,
+  capabilities: Capabilities,
+): string | undefined {
+  if (kernel.features?.includes('subgroups') && capabilities.subgroupSize === undefined) {
+    return 'needs subgroups of one fixed size';
+  }
+  if (kernel.features?.includes('shader-f16') && !capabilities.f16) return 'needs shader-f16';
+  const [x, y, z] = kernel.workgroup(constants);
+  const { limits } = capabilities;
+  if (x * y * z > limits.maxComputeInvocationsPerWorkgroup) {
+    return `needs ${x * y * z} invocations in a workgroup, the device has ${limits.maxComputeInvocationsPerWorkgroup}`;
+  }
+  if (
+    x > limits.maxComputeWorkgroupSizeX ||
+    y > limits.maxComputeWorkgroupSizeY ||
+    z > limits.maxComputeWorkgroupSizeZ
+  ) {
+    return `needs a workgroup of ${x}×${y}×${z}`;
+  }
+  const bytes = kernel.workgroupBytes?.(constants) ?? 0;
+  if (bytes > limits.maxComputeWorkgroupStorageSize) {
+    return `needs ${bytes} bytes of workgroup memory, the device has ${limits.maxComputeWorkgroupStorageSize}`;
+  }
+  return undefined;
+}
+
+/** The bindings that exist under these constants, in the order of their numbers. */
+export function activeBindings(kernel: AnyKernel, constants: Constants): [string, Binding][] {
+  const all = Object.entries(kernel.bindings as Record<string, Binding>);
+  return all.filter(([, binding]) => binding.when === undefined || constants[binding.when] === true);
+}
+
+/** Every combination of the declared constants, for the compile-all test. */
+export function constantCombinations(kernel: AnyKernel): Constants[] {
+  let combinations: Constants[] = [{}];
+  for (const [name, values] of Object.entries(
+    (kernel.constants ?? {}) as Record<string, (boolean | number)[]>,
+  )) {
+    combinations = combinations.flatMap((base) => values.map((value) => ({ ...base, [name]: value })));
+  }
+  return combinations;
+}
+
+/**
+ * Groups in one dimension folded into two, since a dimension holds 65,535. Kernels undo it with
+ * `workgroup.y * num_workgroups.x + workgroup.x` and have to guard the few surplus groups of the last row.
+ */
+export function foldGrid(groups: number): Grid {
+  if (groups <= 65_535) return [groups, 1, 1];
+  const rows = Math.ceil(groups / 65_535);
+  return [Math.ceil(groups / rows), rows, 1];
+}
