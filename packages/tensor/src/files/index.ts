@@ -1,0 +1,24 @@
+/** Weight and latent files: safetensors in both directions, PyTorch checkpoints for reading. */
+
+export { type CheckpointEntry, type CheckpointTensors, tensorsOfCheckpoint } from './checkpoint.ts';
+export {
+  bytesPerElement,
+  describeTensor,
+  elementCount,
+  type FileDtype,
+  type FileTensor,
+  type FloatFileDtype,
+  fileDtypes,
+  fromFloat32,
+  isFileDtype,
+  toFloat32,
+  toFloat64,
+  toInt32,
+} from './dtype.ts';
+export { bf16ToF32Bits, f16ToF32Bits, f32BitsToBf16, f32BitsToF16 } from './float16.ts';
+export { type PthValue, parsePth } from './pth.ts';
+export { parseTensorFile, readTensorFile, type WeightFile } from './read.ts';
+export { parseSafetensors, type TensorFile } from './safetensors.ts';
+export { encodeSafetensors } from './safetensors-encode.ts';
+export { type FileKind, type SniffedFile, sniffFile } from './sniff.ts';
+export { writeFileAtomic } from './write.ts';

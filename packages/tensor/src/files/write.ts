@@ -1,0 +1,87 @@
+import { FileError } from '@lua-webgpu/kernels';
+
+/**
+ * Writes a file so that at every moment, a crash included, `path` holds either its old content or all of the new one
+ * (Node only): a temporary file in the same folder, fsync, rename, fsync of the folder. A symbolic link is followed;
+ * the permissions of an existing file are kept.
+ *
+ * @throws FileError `file-unwritable`; the existing file is then untouched and no temporary file is left. (Only when
+ * the very last step, fsync of the folder, fails is the new file already in place.)
+ */
+export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
+  const { open, rename, rm } = await import('node:fs/promises');
+  const { basename, dirname, join } = await import('node:path');
+  try {
+    const target = await resolveTarget(path);
+    const folder = dirname(target.path);
+    // The name's start alone: with all of it, a long name that is itself allowed would give one that is not.
+    const unique = `${process.pid}-${crypto.randomUUID()}`;
+    const temporary = join(folder, `.${basename(target.path).slice(0, 32)}.${unique}.tmp`);
+    try {
+      // The existing file's mode from the start, so that a private file's bytes are never public.
+      await using file = await open(temporary, 'wx', target.mode ?? 0o666);
+      await file.writeFile(bytes);
+      if (target.mode !== undefined) await file.chmod(target.mode);
+      await file.sync();
+      // Closed before the rename: Windows refuses to rename an open file.
+      await file.close();
+      await rename(temporary, target.path);
+    } catch (error) {
+      // The error that led here says more than a failure to clean up.
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
+    }
+    await syncFolder(folder);
+  } catch (error) {
+    throw error instanceof FileError ? error : unwritable(path, error);
+  }
+}
+
+/** The file that `path` stands for, and its permissions where it exists. */
+async function resolveTarget(path: string): Promise<{ path: string; mode?: number }> {
+  const { realpath, stat } = await import('node:fs/promises');
+  let found: Awaited<ReturnType<typeof stat>>;
+  try {
+    found = await stat(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return { path };
+    throw error;
+  }
+  if (!found.isFile()) {
+    // A rename over /dev/null would replace the device.
+    const what = found.isDirectory() ? 'a folder' : 'not a regular file';
+    throw new FileError('file-unwritable', `${path} is ${what}`, 'Name a file to write.');
+  }
+  return { path: await realpath(path), mode: found.mode & 0o7777 };
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const { open } = await import('node:fs/promises');
+  try {
+    await using handle = await open(folder, 'r');
+    await handle.sync();
+  } catch (error) {
+    // Windows and some network file systems cannot fsync a folder; the rename itself has succeeded.
+    if (!['EPERM', 'EISDIR', 'EINVAL', 'EACCES', 'ENOTSUP'].includes(errorCode(error))) throw error;
+  }
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+function unwritable(path: string, cause: unknown): FileError {
+  const code = errorCode(cause);
+  const fixes: Readonly<Record<string, string>> = {
+    ENOENT: 'Create the folder first.',
+    ENOTDIR: 'A part of the path is a file; choose another path.',
+    ENOSPC: 'Free some space on the disk.',
+    EDQUOT: 'Free some space within your quota.',
+    EROFS: 'The file system is read-only; choose another folder.',
+    EACCES: 'Give yourself permission to write there, or choose another folder.',
+    EPERM: 'Give yourself permission to write there, or choose another folder.',
+    ENAMETOOLONG: 'Choose a shorter name.',
+  };
+  const fix = fixes[code] ?? 'Check the disk and the path.';
+  return new FileError('file-unwritable', `${path} cannot be written (${code})`, fix, { cause });
+}
