@@ -1,8 +1,10 @@
 import { matmulFamily } from './matmul/index.ts';
-import type { AnyKernel } from './wgsl/kernel.ts';
+import type { Family } from './runtime/index.ts';
+import type { AnyKernel } from './wgsl/index.ts';
 
 /** Every family with a choice of variants; the tests force each variant of each. */
-export const families = [matmulFamily];
+// biome-ignore lint/suspicious/noExplicitAny: families differ in their shapes; each is used with its own ops only
+export const families: readonly Family<any, any>[] = [matmulFamily];
 
 /** Every kernel; the tests compile each with every combination of its constants. */
 export const kernels: readonly AnyKernel[] = families.flatMap(({ variants }) => variants.map(({ kernel }) => kernel));

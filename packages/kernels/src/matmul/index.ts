@@ -1,10 +1,7 @@
 import { type Activation, activationCodes, activationLibrary, encodeActivation } from '../lib/index.ts';
-import { bandRange, rowBands } from '../runtime/bands.ts';
-import type { GpuBuffer } from '../runtime/buffer.ts';
-import type { Device } from '../runtime/device.ts';
+import { bandRange, type Device, type Family, type GpuBuffer, pick, rowBands, type Variant } from '../runtime/index.ts';
 import { shaders } from '../shaders.generated.ts';
-import { type Family, pick, type Variant } from '../wgsl/family.ts';
-import { defineKernel, type Grid, read, write } from '../wgsl/kernel.ts';
+import { defineKernel, type Grid, read, write } from '../wgsl/index.ts';
 
 /** out[rows, n] = activation(a[rows, k] · b[k, n] + bias[n]). Rows may be any number of leading dimensions. */
 export interface MatmulShape {

@@ -1,10 +1,10 @@
-import { packParams } from '../wgsl/assemble.ts';
-import { type Binding, type Kernel, type Params, type ParamType, resolveConstants, unsupported } from '../wgsl/kernel.ts';
-import type { Constants } from '../wgsl/preprocess.ts';
+import { packParams } from '../wgsl/index.ts';
+import { type Binding, type Kernel, type Params, type ParamType, resolveConstants, unsupported } from '../wgsl/index.ts';
+import type { Constants } from '../wgsl/index.ts';
 import { BindGroupCache } from './bind-groups.ts';
 import { type BufferRange, GpuBuffer } from './buffer.ts';
-import type { Capabilities } from './capabilities.ts';
-import { AllocationError, DeviceLostError, GpuValidationError, KernelError, LifetimeError } from './errors.ts';
+import type { Capabilities } from '../capabilities.ts';
+import { AllocationError, DeviceLostError, GpuValidationError, KernelError, LifetimeError } from '../errors.ts';
 import { Failures } from './failures.ts';
 import { PipelineCache } from './pipelines.ts';
 import type { AdapterDescription } from './platform/types.ts';

@@ -1,7 +1,8 @@
+export { listAdapters } from '#platform';
 export { type Band, bandRange, rowBands } from './bands.ts';
 export { type BufferRange, GpuBuffer } from './buffer.ts';
-export type { Capabilities, Limits } from './capabilities.ts';
 export { Device, type Dispatch } from './device.ts';
-export * from './errors.ts';
+export { type Family, pick, refusal, type Variant } from './family.ts';
 export { type OpenOptions, openDevice } from './open.ts';
+export type { AdapterDescription, AdapterRequest } from './platform/types.ts';
 export type { MemoryReport } from './pool.ts';

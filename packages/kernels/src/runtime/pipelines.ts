@@ -1,8 +1,8 @@
-import { assemble } from '../wgsl/assemble.ts';
-import { activeBindings, type AnyKernel } from '../wgsl/kernel.ts';
-import type { Constants } from '../wgsl/preprocess.ts';
-import type { Capabilities } from './capabilities.ts';
-import { ShaderError } from './errors.ts';
+import { assemble } from '../wgsl/index.ts';
+import { activeBindings, type AnyKernel } from '../wgsl/index.ts';
+import type { Constants } from '../wgsl/index.ts';
+import type { Capabilities } from '../capabilities.ts';
+import { ShaderError } from '../errors.ts';
 
 export interface CompiledKernel {
   readonly pipeline: GPUComputePipeline;

@@ -1,5 +1,5 @@
-import type { Limits } from './capabilities.ts';
-import { AllocationError } from './errors.ts';
+import type { Limits } from '../capabilities.ts';
+import { AllocationError } from '../errors.ts';
 
 /** Bytes of device memory. `created` counts buffer creations since the device was opened. */
 export interface MemoryReport {

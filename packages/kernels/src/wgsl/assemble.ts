@@ -15,13 +15,10 @@ export function assemble(kernel: AnyKernel, constants: Constants, immediates: bo
   const parts: { file: string; text: string; sourceLine: (line: number) => number }[] = [];
   const prelude = preludeOf(kernel, constants, immediates);
   parts.push({ file: `${kernel.name} prelude`, text: prelude, sourceLine: (line) => line });
-  const flags = Object.fromEntries(
-    Object.entries(constants).filter(([, value]) => typeof value === 'boolean'),
-  );
   for (const [name, source] of Object.entries(kernel.libraries ?? {})) {
-    parts.push({ file: name, ...preprocess(source, flags, name) });
+    parts.push({ file: name, ...preprocess(source, constants, name) });
   }
-  parts.push({ file: `${kernel.name}.wgsl`, ...preprocess(kernel.source, flags, `${kernel.name}.wgsl`) });
+  parts.push({ file: `${kernel.name}.wgsl`, ...preprocess(kernel.source, constants, `${kernel.name}.wgsl`) });
   return {
     text: parts.map((part) => part.text).join('\n'),
     locate(line) {

@@ -1,14 +1,18 @@
-export { type AssembledShader, assemble } from './assemble.ts';
-export { type Family, pick, refusal, type Variant } from './family.ts';
+export { type AssembledShader, assemble, packParams } from './assemble.ts';
 export {
   type AnyKernel,
+  activeBindings,
+  type Binding,
   type Cost,
   constantCombinations,
   defineKernel,
   foldGrid,
   type Grid,
   type Kernel,
+  type Params,
+  type ParamType,
   read,
+  resolveConstants,
   unsupported,
   write,
 } from './kernel.ts';

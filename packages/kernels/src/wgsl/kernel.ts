@@ -1,5 +1,5 @@
-import type { Capabilities } from '../runtime/capabilities.ts';
-import { KernelError } from '../runtime/errors.ts';
+import type { Capabilities } from '../capabilities.ts';
+import { KernelError } from '../errors.ts';
 import type { Constants } from './preprocess.ts';
 
 export type ParamType = 'u32' | 'i32' | 'f32';

@@ -8,7 +8,7 @@
  * shader text can be taken for a directive.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { ShaderError } from '../runtime/errors.ts';
+import { ShaderError } from '../errors.ts';
 
 /** What a kernel declares: booleans select branches, all of them become WGSL `const`s in the prelude. */
 export type Constants = Readonly<Record<string, boolean | number | string>>;

@@ -1,8 +1,8 @@
-import type { Capabilities } from '../runtime/capabilities.ts';
-import type { Device } from '../runtime/device.ts';
-import { KernelError } from '../runtime/errors.ts';
-import { type AnyKernel, unsupported } from './kernel.ts';
-import type { Constants } from './preprocess.ts';
+import type { Capabilities } from '../capabilities.ts';
+import type { Device } from './device.ts';
+import { KernelError } from '../errors.ts';
+import { type AnyKernel, unsupported } from '../wgsl/index.ts';
+import type { Constants } from '../wgsl/index.ts';
 
 /** One way to compute a family's operation. */
 export interface Variant<Shape> {

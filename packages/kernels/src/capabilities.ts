@@ -1,0 +1,61 @@
+/**
+ * What a device can do, as plain data: the input of every choice between kernel variants.
+ */
+export interface Capabilities {
+  /** Lanes of a subgroup where the adapter promises one size, else undefined. */
+  readonly subgroupSize: number | undefined;
+  readonly f16: boolean;
+  /** Bytes of immediates that a kernel may use; 0 where the device has none. */
+  readonly immediateBytes: number;
+  readonly software: boolean;
+  readonly limits: Limits;
+}
+
+/** The limits that kernels and the pool look at, in WebGPU's names. */
+export interface Limits {
+  readonly maxBufferSize: number;
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+  readonly maxComputeWorkgroupStorageSize: number;
+  readonly maxComputeInvocationsPerWorkgroup: number;
+  readonly maxComputeWorkgroupSizeX: number;
+  readonly maxComputeWorkgroupSizeY: number;
+  readonly maxComputeWorkgroupSizeZ: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+  readonly minStorageBufferOffsetAlignment: number;
+  readonly minUniformBufferOffsetAlignment: number;
+}
+
+const limitNames: readonly (keyof Limits)[] = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupsPerDimension',
+  'minStorageBufferOffsetAlignment',
+  'minUniformBufferOffsetAlignment',
+];
+
+/** Reads the capabilities of an open device. `portable` ignores everything optional, as on the weakest device. */
+export function readCapabilities(
+  device: GPUDevice,
+  options: { software: boolean; portable: boolean; limits?: Partial<Limits> | undefined },
+): Capabilities {
+  const { software, portable } = options;
+  const info = device.adapterInfo;
+  const hasSubgroups = !portable && device.features.has('subgroups');
+  const fixedSize = info !== undefined && info.subgroupMinSize === info.subgroupMaxSize;
+  const reported = device.limits as unknown as Record<string, number>;
+  const limits = Object.fromEntries(limitNames.map((name) => [name, reported[name] ?? 0])) as unknown as Limits;
+  return {
+    subgroupSize: hasSubgroups && fixedSize ? info.subgroupMaxSize : undefined,
+    f16: !portable && device.features.has('shader-f16'),
+    immediateBytes: portable ? 0 : (reported.maxImmediateSize ?? 0),
+    software,
+    limits: { ...limits, ...options.limits },
+  };
+}

@@ -1,0 +1,124 @@
+import { type Device, type GpuBuffer, LifetimeError, ShapeError } from '@lua-webgpu/kernels';
+import { f16ToF32Bits } from '../files/index.ts';
+import type { DType } from './dtype.ts';
+import type { Scope } from './scope.ts';
+import { elements, formatShape, type Shape, type TensorSpec } from './shape.ts';
+
+/** Device memory shared by the tensors that are views of it, given back when the last one is disposed. */
+export class Storage {
+  readonly buffer: GpuBuffer;
+  #references = 1;
+
+  constructor(buffer: GpuBuffer) {
+    this.buffer = buffer;
+  }
+
+  retain(): this {
+    this.#references += 1;
+    return this;
+  }
+
+  release(): void {
+    this.#references -= 1;
+    if (this.#references === 0) this.buffer.release();
+  }
+}
+
+export interface TensorFields extends TensorSpec {
+  readonly storage: Storage;
+  /** Undefined for tensors that somebody owns by hand: parameters, and what a root scope kept. */
+  readonly scope: Scope | undefined;
+}
+
+/** An immutable array on a device: contiguous, row-major. */
+export class Tensor implements TensorSpec {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly #storage: Storage;
+  #scope: Scope | undefined;
+  #disposed = false;
+
+  /** Takes over one reference to the storage. Use `scope.tensor(…)` to make a tensor from data. */
+  constructor(fields: TensorFields) {
+    this.shape = fields.shape;
+    this.dtype = fields.dtype;
+    this.#storage = fields.storage;
+    this.#scope = fields.scope;
+    this.#scope?.adopt(this);
+  }
+
+  get device(): Device {
+    return this.#storage.buffer.device;
+  }
+
+  get scope(): Scope | undefined {
+    return this.#scope;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return elements(this.shape);
+  }
+
+  /** The device memory; stays the tensor's. @throws LifetimeError `tensor-disposed` */
+  buffer(usedBy = 'buffer'): GpuBuffer {
+    if (this.#disposed) {
+      throw new LifetimeError(
+        'tensor-disposed',
+        `${usedBy} got a tensor ${formatShape(this.shape)} that was disposed`,
+        'Keep it with scope.keep(tensor), or use it before its scope ends.',
+      );
+    }
+    return this.#storage.buffer;
+  }
+
+  /** The same memory under another shape; one size may be −1. @throws ShapeError `shape-mismatch` */
+  reshape(shape: Shape): Tensor {
+    this.buffer('reshape');
+    const known = elements(shape.filter((size) => size !== -1));
+    const full = shape.map((size) => (size === -1 ? this.size / known : size));
+    if (elements(full) !== this.size || !full.every(Number.isInteger) || full.filter((_, i) => shape[i] === -1).length > 1) {
+      throw new ShapeError(
+        'shape-mismatch',
+        `reshape: ${formatShape(this.shape)} cannot become ${formatShape(shape)}`,
+        'Keep the number of elements.',
+      );
+    }
+    return new Tensor({ shape: full, dtype: this.dtype, storage: this.#storage.retain(), scope: this.#scope });
+  }
+
+  /** Reads the values back; f16 is widened. Throws what the device found wrong so far. */
+  async read(): Promise<Float32Array | Int32Array | Uint32Array> {
+    const bytes = await this.device.read(this.buffer('read'));
+    if (this.dtype === 'i32') return new Int32Array(bytes);
+    if (this.dtype === 'u32') return new Uint32Array(bytes);
+    if (this.dtype === 'f32') return new Float32Array(bytes);
+    return new Float32Array(Uint32Array.from(new Uint16Array(bytes, 0, this.size), f16ToF32Bits).buffer);
+  }
+
+  /** The values of an f32 or f16 tensor. @throws ShapeError `dtype-mismatch` */
+  async readFloats(): Promise<Float32Array> {
+    const values = await this.read();
+    if (values instanceof Float32Array) return values;
+    throw new ShapeError('dtype-mismatch', `readFloats: the tensor is ${this.dtype}`, 'Use read().');
+  }
+
+  /** Gives this handle's memory back. Calling it again does nothing. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#scope?.forget(this);
+    this.#storage.release();
+  }
+
+  /** Called by Scope.keep. */
+  moveTo(scope: Scope | undefined): void {
+    this.#scope?.forget(this);
+    this.#scope = scope;
+    scope?.adopt(this);
+  }
+}

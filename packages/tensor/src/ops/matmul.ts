@@ -1,0 +1,116 @@
+import { type Activation, matmul as recordMatmul, matmulFamily, ShapeError } from '@lua-webgpu/kernels';
+import { elements, formatShape, requireDType, requireRank, type Tensor } from '../core/index.ts';
+import { activate, activationGain } from './activation.ts';
+import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
+import { absolute, reductionBound } from './tolerance.ts';
+
+export interface MatmulAttributes {
+  readonly activation: Activation;
+}
+
+const none: MatmulAttributes = { activation: { kind: 'none' } };
+const gelu: MatmulAttributes = { activation: { kind: 'gelu' } };
+const leaky: MatmulAttributes = { activation: { kind: 'leaky-relu', slope: 0.2 } };
+
+export const matmulOp: OpDefinition<MatmulAttributes> = {
+  name: 'matmul',
+  families: [matmulFamily.name],
+
+  infer(inputs) {
+    const a = required(inputs, 0);
+    const b = required(inputs, 1);
+    const bias = inputs[2];
+    for (const [name, operand] of Object.entries({ a, b, bias })) {
+      if (operand) requireDType('matmul', name, operand.dtype, 'f32');
+    }
+    requireRank('matmul', 'b', b.shape, 2);
+    const [k = 0, n = 0] = b.shape;
+    if (a.shape.length === 0 || a.shape.at(-1) !== k) {
+      throw new ShapeError(
+        'shape-mismatch',
+        `matmul: a ${formatShape(a.shape)} and b ${formatShape(b.shape)} do not agree in k`,
+        'The last size of a has to equal the first of b.',
+      );
+    }
+    if (bias && (bias.shape.length !== 1 || bias.shape[0] !== n)) {
+      throw new ShapeError(
+        'shape-mismatch',
+        `matmul: bias ${formatShape(bias.shape)} does not fit b ${formatShape(b.shape)}`,
+        `Pass a bias of shape [${n}].`,
+      );
+    }
+    return { shape: [...a.shape.slice(0, -1), n], dtype: 'f32' };
+  },
+
+  forward({ device, inputs, out, attributes }) {
+    const a = required(inputs, 0);
+    const b = required(inputs, 1);
+    const [k = 0, n = 0] = b.shape;
+    recordMatmul(
+      device,
+      { a: a.buffer, b: b.buffer, bias: inputs[2]?.buffer, out: out.buffer },
+      { rows: elements(a.shape.slice(0, -1)), k, n, bias: inputs[2] !== undefined, activation: attributes.activation },
+    );
+  },
+
+  reference: (inputs, { activation }) => {
+    const linear = product(inputs);
+    return { shape: linear.shape, data: linear.data.map((x) => activate(activation, x)) };
+  },
+
+  samples: [
+    { inputs: [[3, 4], [4, 8], undefined], attributes: none },
+    { inputs: [[64, 60], [60, 180], [180]], attributes: none },
+    { inputs: [[33, 60], [60, 120], [120]], attributes: gelu },
+    { inputs: [[2, 5, 7, 12], [12, 20], [20]], attributes: leaky },
+    { name: 'odd sizes', inputs: [[7, 5], [5, 3], [3]], attributes: gelu },
+    { name: 'primes', inputs: [[131, 37], [37, 41], undefined], attributes: none },
+    { name: 'long k', inputs: [[5, 2048], [2048, 4], undefined], attributes: none },
+    { name: 'one', inputs: [[1], [1, 1], [1]], attributes: none },
+    { name: 'no rows', inputs: [[0, 4], [4, 4], undefined], attributes: none },
+    { name: 'no columns', inputs: [[4, 4], [4, 0], undefined], attributes: none },
+    { name: 'k = 0 leaves the bias', inputs: [[4, 0], [0, 4], [4]], attributes: none },
+  ],
+
+  refusals: [
+    { code: 'shape-mismatch', inputs: [[3, 4], [5, 8], undefined], attributes: none },
+    { code: 'shape-mismatch', inputs: [[3, 4], [4, 8], [7]], attributes: none },
+    { code: 'shape-mismatch', inputs: [[], [4, 8], undefined], attributes: none },
+    { code: 'shape-rank', inputs: [[3, 4], [4], undefined], attributes: none },
+  ],
+
+  tolerance(inputs, { activation }) {
+    const k = required(inputs, 1).shape[0] ?? 0;
+    const magnitudes = product(inputs.map((input) => input && absolute(input)));
+    return reductionBound(k + 1, magnitudes).map((bound) => bound * activationGain(activation) + 2e-7);
+  },
+};
+
+function product(inputs: Operands<NdArray>): NdArray {
+  const a = required(inputs, 0);
+  const b = required(inputs, 1);
+  const bias = inputs[2];
+  const [k = 0, n = 0] = b.shape;
+  const rows = elements(a.shape.slice(0, -1));
+  const data = new Float64Array(rows * n);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < n; column++) {
+      let sum = bias?.data[column] ?? 0;
+      for (let i = 0; i < k; i++) sum += (a.data[row * k + i] ?? 0) * (b.data[i * n + column] ?? 0);
+      data[row * n + column] = sum;
+    }
+  }
+  return { shape: [...a.shape.slice(0, -1), n], data };
+}
+
+/**
+ * activation(a · b + bias): a [..., k], b [k, n], bias [n] → [..., n].
+ * @throws ShapeError `shape-mismatch`, `shape-rank`, `dtype-mismatch`
+ */
+export function matmul(
+  a: Tensor,
+  b: Tensor,
+  options: { bias?: Tensor | undefined; activation?: Activation } = {},
+): Tensor {
+  return apply(matmulOp, [a, b, options.bias], { activation: options.activation ?? { kind: 'none' } });
+}
