@@ -123,7 +123,11 @@ describe('what is said', () => {
   });
 
   test.each<[NodeJS.Platform, string, RegExp]>([
-    ['linux', 'x64', /mesa-vulkan-drivers\); or .*npm install @sparticuz\/chromium@147\.0\.0 koffi/],
+    [
+      'linux',
+      'x64',
+      /mesa-vulkan-drivers\)\. For the embedded .*npm install @sparticuz\/chromium@147\.0\.0 koffi/,
+    ],
     ['linux', 'arm64', /mesa-vulkan-drivers\)\.$/],
     ['darwin', 'arm64', /Metal/],
     ['win32', 'x64', /Direct3D 12/],

@@ -69,17 +69,13 @@ describe('the unpacked driver', () => {
   });
 
   testWhere(here, WHY, 'nowhere to unpack is an error that says so', async () => {
-    await writeFile(join(cache, 'file'), '');
-    const nowhere = join(cache, 'file', 'below');
-    const result = await probe({
-      request: { name: 'swiftshader' },
-      environment: { LUA_WEBGPU_CACHE: nowhere, TMPDIR: nowhere },
-    });
+    const environment = await nowhere();
+    const result = await probe({ request: { name: 'swiftshader' }, environment });
     expect(result).toMatchObject({
       code: 'adapter-unknown',
       fix: expect.stringContaining('LUA_WEBGPU_CACHE'),
     });
-    expect(result.message).toContain(nowhere);
+    expect(result.message).toContain(environment.LUA_WEBGPU_CACHE);
   });
 });
 
@@ -117,7 +113,7 @@ describe('a machine without libvulkan', () => {
   testWhere(possible, NO_NAMESPACE, 'and without drivers computes, in silence', async () => {
     const result = await probe({ hide: 'loader and drivers', environment: { LUA_WEBGPU_CACHE: cache } });
     expect(result).toMatchObject(SWIFTSHADER);
-    expect(result.stderr).toBe('');
+    expect(result.stderr).not.toMatch(/[Vv]ulkan|vk[A-Z]/);
   });
 
   testWhere(possible, NO_NAMESPACE, 'and without drivers computes in a worker thread', async () => {
@@ -139,12 +135,7 @@ describe('a machine without libvulkan', () => {
     NO_NAMESPACE,
     'and nowhere to unpack has no adapter, and learns what to do',
     async () => {
-      await writeFile(join(cache, 'file'), '');
-      const nowhere = join(cache, 'file', 'below');
-      const result = await probe({
-        hide: 'loader and drivers',
-        environment: { LUA_WEBGPU_CACHE: nowhere, TMPDIR: nowhere },
-      });
+      const result = await probe({ hide: 'loader and drivers', environment: await nowhere() });
       expect(result).toMatchObject({
         code: 'adapter-none',
         fix: expect.stringContaining('LUA_WEBGPU_CACHE'),

@@ -66,5 +66,5 @@ function installFix(platform: NodeJS.Platform, arch: string, cause: unknown): st
   const driver = `Install your GPU's Vulkan driver, or Mesa ${MINIMUM_LAVAPIPE} or newer (on Debian and Ubuntu: apt install mesa-vulkan-drivers)`;
   if (arch !== 'x64') return `${driver}.`;
   const embedded = cause instanceof AdapterError ? cause.fix : `Run ${INSTALL_EMBEDDED}.`;
-  return `${driver}; or use the embedded software adapter: ${embedded}`;
+  return `${driver}. For the embedded software adapter, which needs no root: ${embedded}`;
 }

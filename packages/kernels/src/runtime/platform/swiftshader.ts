@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { createBrotliDecompress } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliDecompress } from 'node:zlib';
 import { AdapterError } from '../../errors.ts';
 import { INSTALL_EMBEDDED } from './advice.ts';
 import { cachedFolder } from './cache.ts';
@@ -60,7 +59,8 @@ async function locate(): Promise<{ archive: string; version: string }> {
   }
 }
 
-async function unpack(archive: string, folder: string): Promise<void> {
+/** Writes the three files that are needed out of `archive` into `folder`. */
+export async function unpack(archive: string, folder: string): Promise<void> {
   const wanted = new Set([LIBRARY, DRIVER, LOADER]);
   const extract = loadTarFs().extract(folder, {
     chown: false,
@@ -68,7 +68,14 @@ async function unpack(archive: string, folder: string): Promise<void> {
     ignore: (path) => !wanted.has(basename(path)),
   });
   try {
-    await pipeline(createReadStream(archive), createBrotliDecompress(), extract);
+    // Decompressed whole and handed over by hand: piped, tar-fs hangs where the source fails. An archive that
+    // ends within a file is reported twice, by the archive and by the file, which nobody listens to yet.
+    const tar = await promisify(brotliDecompress)(await readFile(archive));
+    await new Promise<void>((resolve, reject) => {
+      extract.on('entry', (_header, file: NodeJS.ReadableStream) => file.on('error', reject));
+      extract.on('finish', resolve).on('error', reject);
+      extract.end(tar);
+    });
     await Promise.all([...wanted].map((file) => stat(join(folder, file))));
   } catch (cause) {
     if (isDiskFull(cause)) throw cause;
