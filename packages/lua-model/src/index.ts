@@ -1,1 +1,5 @@
-export {};
+export { createLua, type LoadOptions, loadLua } from './checkpoint.ts';
+export * from './config/index.ts';
+export * from './latent/index.ts';
+export { Lua } from './network/index.ts';
+export * from './upscale/index.ts';

@@ -169,6 +169,12 @@ export class Device {
     if (bytes > 0) this.#recorder.copy(from.gpu, fromOffset, to.gpu, toOffset, bytes);
   }
 
+  /** Records filling a whole buffer with zeros. */
+  clear(buffer: GpuBuffer): void {
+    this.#checkBuffer(buffer, 'clear');
+    if (buffer.byteLength > 0) this.#recorder.clear(buffer.gpu, 0, Math.ceil(buffer.byteLength / 4) * 4);
+  }
+
   /**
    * Submits what is recorded and copies bytes back; offset and length in bytes.
    * @throws DeviceLostError, GpuValidationError, AllocationError, ShaderError for anything that went wrong so far

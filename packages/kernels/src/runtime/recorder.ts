@@ -73,6 +73,11 @@ export class Recorder {
     this.#openEncoder().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
   }
 
+  clear(buffer: GPUBuffer, offset: number, bytes: number): void {
+    this.#closePass();
+    this.#openEncoder().clearBuffer(buffer, offset, bytes);
+  }
+
   flush(): void {
     const encoder = this.#encoder;
     if (!encoder) return;

@@ -1,4 +1,4 @@
 export { byteLength, type DType } from './dtype.ts';
-export { joinScopes, openScope, Scope, type TensorData } from './scope.ts';
+export { joinScopes, openScope, Scope, scoped, type TensorData } from './scope.ts';
 export * from './shape.ts';
 export { Storage, Tensor } from './tensor.ts';

@@ -82,6 +82,11 @@ export class Scope {
     return new Tensor({ shape, dtype, storage: new Storage(this.device.wrap(buffer, bytes)), scope: this });
   }
 
+  /** The same memory as a tensor of this scope, so that what is computed from it lands here. */
+  borrow(tensor: Tensor): Tensor {
+    return tensor.view(this);
+  }
+
   /** Moves a tensor to the parent scope; out of all scopes for a root, and then disposing it is the caller's. */
   keep(tensor: Tensor): Tensor {
     tensor.buffer('keep');
@@ -136,6 +141,16 @@ export class Scope {
 /** A root scope on a device. */
 export function openScope(device: Device): Scope {
   return new Scope(device);
+}
+
+/**
+ * Computes in a scope of its own inside the operand's: the result moves to the operand's scope, everything else that
+ * `compute` made is released.
+ * @throws LifetimeError `scope-none` when the operand has no scope
+ */
+export function scoped(x: Tensor, compute: (x: Tensor) => Tensor): Tensor {
+  using inner = joinScopes('scoped', [x]).child();
+  return inner.keep(compute(inner.borrow(x)));
 }
 
 /**

@@ -91,6 +91,12 @@ export class Tensor implements TensorSpec {
     return new Tensor({ shape: full, dtype: this.dtype, storage: this.#storage.retain(), scope: this.#scope });
   }
 
+  /** Another handle on the same memory, owned by `scope`. */
+  view(scope: Scope): Tensor {
+    this.buffer('view');
+    return new Tensor({ shape: this.shape, dtype: this.dtype, storage: this.#storage.retain(), scope });
+  }
+
   /** Reads the values back; f16 is widened. Throws what the device found wrong so far. */
   async read(): Promise<Float32Array | Int32Array | Uint32Array> {
     const bytes = await this.device.read(this.buffer('read'));
@@ -113,6 +119,10 @@ export class Tensor implements TensorSpec {
     this.#disposed = true;
     this.#scope?.forget(this);
     this.#storage.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /** Called by Scope.keep. */

@@ -1,0 +1,68 @@
+import { type Device, FileError } from '@lua-webgpu/kernels';
+import { type FileTensor, readTensorFile } from '@lua-webgpu/tensor';
+import { guessConfig, type LuaConfig, parseConfigText } from './config/index.ts';
+import { Lua } from './network/index.ts';
+
+/** A network with weights from a seed, for tests and for training from scratch. */
+export function createLua(device: Device, config: LuaConfig, { seed = 0 }: { seed?: number } = {}): Lua {
+  const model = new Lua(config);
+  model.initialize(device, seed);
+  return model;
+}
+
+export interface LoadOptions {
+  /** The configuration, or the path of its JSON file. */
+  readonly config?: LuaConfig | string | undefined;
+}
+
+/**
+ * Loads weights from a `.safetensors` or `.pth` file, the EMA where there is one.
+ *
+ * Without `config` the configuration is the safetensors metadata `config`, else a `.json` file of the same name
+ * beside the weights, else what names and shapes of the tensors say.
+ *
+ * @throws FileError for files that are not what they should be
+ * @throws ShapeError `state-dict-mismatch`
+ */
+export async function loadLua(device: Device, path: string, options: LoadOptions = {}): Promise<Lua> {
+  const file = await readTensorFile(path);
+  const config =
+    typeof options.config === 'object'
+      ? options.config
+      : typeof options.config === 'string'
+        ? parseConfigText(await readText(options.config), options.config)
+        : await findConfig(path, file.metadata.get('config'), file.tensors);
+  const model = new Lua(config);
+  model.loadStateDict(device, file.tensors);
+  return model;
+}
+
+async function findConfig(
+  path: string,
+  embedded: string | undefined,
+  tensors: ReadonlyMap<string, FileTensor>,
+): Promise<LuaConfig> {
+  if (embedded !== undefined) return parseConfigText(embedded, `${path} (metadata)`);
+  const beside = path.replace(/\.[^./\\]+$/, '.json');
+  try {
+    return parseConfigText(await readText(beside), beside);
+  } catch (error) {
+    if (!(error instanceof FileError && error.code === 'file-not-found')) throw error;
+    return guessConfig(tensors, path);
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new FileError(
+      missing ? 'file-not-found' : 'file-unreadable',
+      `${path}: ${(cause as Error).message}`,
+      missing ? 'Check the path.' : 'Check that it is a file and that you may read it.',
+      { cause },
+    );
+  }
+}

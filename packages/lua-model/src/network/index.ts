@@ -1,0 +1,1 @@
+export { Lua } from './lua.ts';

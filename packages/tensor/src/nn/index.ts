@@ -1,0 +1,12 @@
+export { Conv2d, LayerNorm, Linear } from './layers.ts';
+export { Group, type Initializer, type LoadReport, Module, ModuleList, Parameter } from './module.ts';
+export {
+  type ChannelMap,
+  groupedChannels,
+  type Packing,
+  paddedChannels,
+  plainChannels,
+  plainPacking,
+  shuffledChannels,
+} from './packing.ts';
+export { truncatedNormal, uniform } from './random.ts';

@@ -1,0 +1,84 @@
+import type { Activation } from '@lua-webgpu/kernels';
+import type { Tensor } from '../core/index.ts';
+import { conv2d } from '../ops/conv2d.ts';
+import { layerNorm } from '../ops/layer-norm.ts';
+import { matmul } from '../ops/matmul.ts';
+import { Module, Parameter } from './module.ts';
+import { type ChannelMap, convPacking, linearPacking, vectorPacking } from './packing.ts';
+import { truncatedNormal, uniform } from './random.ts';
+
+const zeros = (_seed: number, _name: string, count: number) => new Float32Array(count);
+const ones = (_seed: number, _name: string, count: number) => new Float32Array(count).fill(1);
+
+/** y = activation(x · Wᵀ + b) over the last axis. Weights start truncated normal (std 0.02), biases 0. */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(input: ChannelMap, output: ChannelMap) {
+    super();
+    this.weight = new Parameter(linearPacking(input, output), (seed, name, count) =>
+      truncatedNormal(seed, name, count, 0.02),
+    );
+    this.bias = new Parameter(vectorPacking(output), zeros);
+  }
+
+  override members() {
+    return { weight: this.weight, bias: this.bias };
+  }
+
+  /** x [..., in] → [..., out] */
+  forward(x: Tensor, activation?: Activation): Tensor {
+    return matmul(x, this.weight.tensor, { bias: this.bias.tensor, ...(activation && { activation }) });
+  }
+}
+
+/** A square convolution, stride 1, zero padding that keeps the size. Starts as PyTorch's (Kaiming uniform, a = √5). */
+export class Conv2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly #padding: number;
+
+  constructor(input: ChannelMap, output: ChannelMap, kernel: 1 | 3 = 3) {
+    super();
+    const bound = 1 / Math.sqrt(input.logical * kernel * kernel);
+    const initialize = (seed: number, name: string, count: number) => uniform(seed, name, count, bound);
+    this.weight = new Parameter(convPacking(input, output, kernel), initialize);
+    this.bias = new Parameter(vectorPacking(output), initialize);
+    this.#padding = (kernel - 1) / 2;
+  }
+
+  override members() {
+    return { weight: this.weight, bias: this.bias };
+  }
+
+  /** x [B, H, W, in] → [B, H, W, out] */
+  forward(x: Tensor, activation?: Activation): Tensor {
+    return conv2d(x, this.weight.tensor, {
+      bias: this.bias.tensor,
+      padding: this.#padding,
+      ...(activation && { activation }),
+    });
+  }
+}
+
+/** Normalisation over the last axis, eps 1e-5; weight 1 and bias 0 at the start. */
+export class LayerNorm extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(channels: ChannelMap) {
+    super();
+    this.weight = new Parameter(vectorPacking(channels), ones);
+    this.bias = new Parameter(vectorPacking(channels), zeros);
+  }
+
+  override members() {
+    return { weight: this.weight, bias: this.bias };
+  }
+
+  /** x [..., C] → [..., C] */
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, this.weight.tensor, this.bias.tensor);
+  }
+}
