@@ -1,10 +1,20 @@
+import { conv2dFamily } from './conv2d/index.ts';
 import { matmulFamily } from './matmul/index.ts';
+import { padFamily } from './pad/index.ts';
+import { pixelShuffleFamily } from './pixel-shuffle/index.ts';
 import type { Family } from './runtime/index.ts';
 import type { AnyKernel } from './wgsl/index.ts';
 
 /** Every family with a choice of variants; the tests force each variant of each. */
 // biome-ignore lint/suspicious/noExplicitAny: families differ in their shapes; each is used with its own ops only
-export const families: readonly Family<any, any>[] = [matmulFamily];
+export const families: readonly Family<any, any>[] = [
+  conv2dFamily,
+  matmulFamily,
+  padFamily,
+  pixelShuffleFamily,
+];
 
 /** Every kernel; the tests compile each with every combination of its constants. */
-export const kernels: readonly AnyKernel[] = families.flatMap(({ variants }) => variants.map(({ kernel }) => kernel));
+export const kernels: readonly AnyKernel[] = families.flatMap(({ variants }) =>
+  variants.map(({ kernel }) => kernel),
+);
