@@ -11,6 +11,7 @@ import type { AdapterDescription } from './platform/types.ts';
 import { Poison } from './poison.ts';
 import { BufferPool, type MemoryReport } from './pool.ts';
 import { Recorder } from './recorder.ts';
+import { TableCache } from './tables.ts';
 import { Transfer } from './transfer.ts';
 import { UniformRing } from './uniform-ring.ts';
 
@@ -44,6 +45,8 @@ export class Device {
   readonly force: ReadonlyMap<string, string>;
   /** Settles with the reason when the device is lost or destroyed. */
   readonly lost: Promise<DeviceLostError>;
+  /** Constant tables that kernels read, made on first use. */
+  readonly tables: TableCache;
   readonly #owned: boolean;
   readonly #failures = new Failures();
   readonly #pool: BufferPool;
@@ -80,6 +83,7 @@ export class Device {
     const ring = new UniformRing(gpu, uniformSlot, paramsLayout);
     this.#recorder = new Recorder(gpu, ring, (kernels, submit) => this.#submit(kernels, submit));
     this.#transfer = new Transfer(gpu, this.#recorder);
+    this.tables = new TableCache((data, label) => this.upload(data, label));
     this.#poison = options.poison ? new Poison(gpu, this.#recorder) : undefined;
   }
 
@@ -199,9 +203,9 @@ export class Device {
     await this.#failures.settle(this.gpu.queue.onSubmittedWorkDone());
   }
 
-  /** Bytes of device memory in use, free in the pool, and the highest use so far. */
+  /** Bytes of device memory in use, in tables, free in the pool, and the highest use so far. */
   memory(): MemoryReport {
-    return this.#pool.report();
+    return this.#pool.report(this.tables.bytes);
   }
 
   /** Starts a new measurement of the peak. */
@@ -220,6 +224,7 @@ export class Device {
   destroy(): void {
     this.#lose('destroyed by the program');
     this.#transfer.destroy();
+    this.tables.clear();
     this.#pool.trim(0);
     if (this.#owned) this.gpu.destroy();
   }

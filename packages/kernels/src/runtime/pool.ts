@@ -1,9 +1,13 @@
 import type { Limits } from '../capabilities.ts';
 import { AllocationError } from '../errors.ts';
 
-/** Bytes of device memory. `created` counts buffer creations since the device was opened. */
+/**
+ * Bytes of device memory. `inUse` leaves out the constant `tables` that the device keeps, `peak` has them.
+ * `created` counts buffer creations since the device was opened.
+ */
 export interface MemoryReport {
   readonly inUse: number;
+  readonly tables: number;
   readonly pooled: number;
   readonly peak: number;
   readonly created: number;
@@ -103,8 +107,9 @@ export class BufferPool {
     }
   }
 
-  report(): MemoryReport {
-    return { inUse: this.#inUse, pooled: this.#pooled, peak: this.#peak, created: this.#created };
+  /** `tables` are the bytes lent to the table cache. */
+  report(tables: number): MemoryReport {
+    return { inUse: this.#inUse - tables, tables, pooled: this.#pooled, peak: this.#peak, created: this.#created };
   }
 
   resetPeak(): void {

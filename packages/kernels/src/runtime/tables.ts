@@ -1,0 +1,52 @@
+import type { GpuBuffer } from './buffer.ts';
+
+/** Tables kept whatever their size, so that one op can ask for several before it uses the first. */
+const alwaysKept = 32;
+const maxBytes = 16 * 2 ** 20;
+
+/**
+ * Constant tables on the device, such as FFT twiddles and resize weights, made on first use and kept: the least
+ * recently used go when there are many and they take more than 16 MiB.
+ */
+export class TableCache {
+  readonly #upload: (data: ArrayBufferView, label: string) => GpuBuffer;
+  readonly #tables = new Map<string, GpuBuffer>();
+  #bytes = 0;
+
+  constructor(upload: (data: ArrayBufferView, label: string) => GpuBuffer) {
+    this.#upload = upload;
+  }
+
+  /** Bytes of device memory that the tables take. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * The table of this key, which has to say everything that its content depends on. The buffer belongs to the cache;
+   * it is valid for dispatches recorded before the next 32 calls of `get`.
+   */
+  get(key: string, make: () => ArrayBufferView): GpuBuffer {
+    const known = this.#tables.get(key);
+    const table = known ?? this.#upload(make(), `table ${key}`);
+    if (known) this.#tables.delete(key);
+    else this.#bytes += table.capacity;
+    this.#tables.set(key, table);
+    for (const [oldest, buffer] of this.#tables) {
+      if (this.#bytes <= maxBytes || this.#tables.size <= alwaysKept) break;
+      this.#drop(oldest, buffer);
+    }
+    return table;
+  }
+
+  /** Gives all of the tables back; a later `get` makes them again. */
+  clear(): void {
+    for (const [key, table] of this.#tables) this.#drop(key, table);
+  }
+
+  #drop(key: string, table: GpuBuffer): void {
+    this.#tables.delete(key);
+    this.#bytes -= table.capacity;
+    table.release();
+  }
+}
