@@ -69,7 +69,8 @@ function image(format: string): SniffedFile {
  * safetensors when its header could begin (a possible length, then `{`), even where the rest is broken.
  */
 export function sniffFile(bytes: Uint8Array): SniffedFile | undefined {
-  if (mayBeSafetensors(bytes)) return { kind: 'safetensors', description: 'a safetensors file', fix: '' };
+  if (mayBeSafetensors(bytes))
+    return { kind: 'safetensors', description: 'a safetensors file', fix: 'Read it as safetensors.' };
   for (const [offset, signature, sniffed] of SIGNATURES)
     if (startsWith(bytes, offset, signature)) return sniffed;
   if (startsWith(bytes, 0, 'RIFF') && startsWith(bytes, 8, 'WEBP')) return image('WebP');

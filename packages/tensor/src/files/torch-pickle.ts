@@ -143,7 +143,8 @@ export function torchEnvironment(
     const width = bytesPerElement(dtype);
     const available = storage.elements * bytesPerElement(storage.dtype);
     const end = (offset + stridedExtent(shape, strides)) * width;
-    const tensor = `a ${dtype} tensor [${shape.join(', ')}] with the strides [${strides.join(', ')}] and offset ${offset}`;
+    const list = (values: readonly number[]): string => `[${values.join(', ').slice(0, 100)}]`;
+    const tensor = `a ${dtype} tensor ${list(shape)} with the strides ${list(strides)} and offset ${offset}`;
     if (end > available) {
       throw refuse(
         'stride',

@@ -61,8 +61,8 @@ export interface PickleEnvironment {
   persistent(id: PickleValue): PickleValue;
 }
 
-/** Containers are what one byte of pickle can turn into a hundred bytes of memory. */
-const MAX_CONTAINERS = 2_000_000;
+/** A tensor takes about 40. The limit is there because one byte, an empty dict, takes 200 bytes of memory. */
+const MAX_OPCODES = 2_000_000;
 
 /**
  * Runs a pickle of protocol 2 to 5 on a machine that knows plain containers and scalars; everything else goes through
@@ -84,7 +84,6 @@ class Machine {
   private readonly stack: PickleValue[] = [];
   private readonly marks: number[] = [];
   private readonly memo = new Map<number, PickleValue>();
-  private containers = 0;
 
   constructor(bytes: Uint8Array, environment: PickleEnvironment, refuse: PthRefusal) {
     this.reader = new PickleReader(bytes, refuse);
@@ -96,7 +95,11 @@ class Machine {
     const { reader } = this;
     const protocol = reader.uint8() === OP.PROTO ? reader.uint8() : 0;
     if (protocol < 2 || protocol > 5) throw reader.damaged('it does not begin with a protocol from 2 to 5');
+    let opcodes = 0;
     for (let code = reader.uint8(); code !== OP.STOP; code = reader.uint8()) {
+      if (++opcodes > MAX_OPCODES) {
+        throw this.refuse('too-large', `the pickle has more than ${MAX_OPCODES} opcodes`, RESAVE);
+      }
       const value = this.produce(code);
       if (value === undefined) this.act(code);
       else this.stack.push(value);
@@ -150,11 +153,11 @@ class Machine {
       case OP.TUPLE3:
         return this.tuple(3);
       case OP.TUPLE:
-        return this.counted(new PickleTuple(this.popToMark()));
+        return new PickleTuple(this.popToMark());
       case OP.EMPTY_LIST:
-        return this.counted(new PickleList());
+        return new PickleList();
       case OP.EMPTY_DICT:
-        return this.counted(new PickleDict(false));
+        return new PickleDict(false);
       case OP.BINGET:
         return this.recall(reader.uint8());
       case OP.LONG_BINGET:
@@ -212,13 +215,6 @@ class Machine {
     }
   }
 
-  private counted<T extends PickleTuple | PickleList | PickleDict>(container: T): T {
-    if (++this.containers > MAX_CONTAINERS) {
-      throw this.refuse('too-large', `the pickle makes more than ${MAX_CONTAINERS} containers`, RESAVE);
-    }
-    return container;
-  }
-
   private pop(): PickleValue {
     const value = this.stack.length > (this.marks.at(-1) ?? 0) ? this.stack.pop() : undefined;
     if (value === undefined) throw this.reader.damaged('its stack runs empty');
@@ -244,7 +240,7 @@ class Machine {
   }
 
   private tuple(length: number): PickleTuple {
-    return this.counted(new PickleTuple(this.popMany(length)));
+    return new PickleTuple(this.popMany(length));
   }
 
   private append(items: readonly PickleValue[]): void {
@@ -281,8 +277,7 @@ class Machine {
       throw this.reader.damaged('something that is not a function is called');
     if (!(args instanceof PickleTuple))
       throw this.reader.damaged(`${callee.path} is called without arguments`);
-    const result = this.environment.call(callee, args.items);
-    return result instanceof PickleDict ? this.counted(result) : result;
+    return this.environment.call(callee, args.items);
   }
 
   /** Sets attributes. A state dict's one attribute, `_metadata` (module versions), is of no use here. */
