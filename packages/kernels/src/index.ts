@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" preserve="true" />
 export * from './all.ts';
 export type { Capabilities, Limits } from './capabilities.ts';
 export * from './conv2d/index.ts';
