@@ -62,6 +62,32 @@ export class Lua extends Module {
    * @throws ShapeError `latent-shape`, `latent-channels`, `scale-missing`
    */
   forward(latent: Tensor, scales: readonly number[] = this.scales): Map<number, Tensor> {
+    const heads = this.#check(latent, scales);
+    const [, channels = 0, height = 0, width = 0] = latent.shape;
+    using scope = (latent.scope ?? missingScope(latent)).child();
+    const image = this.#normalise(this.#pad(toChannelsLast(scope.borrow(latent), { channels: multipleOf(4, channels) })));
+    const features = this.#trunk.forward(image);
+    return new Map(
+      heads.map(({ config, head }) => {
+        const output = scoped(features, (x) => {
+          const raw = config.upsampler === '' ? add(head.forward(x), image) : head.forward(x);
+          const crop = { top: 0, left: 0, height: height * config.scale, width: width * config.scale };
+          return toChannelsFirst(crop2d(this.#denormalise(raw), crop), { channels: config.out_chans });
+        });
+        return [config.scale, scope.keep(output)];
+      }),
+    );
+  }
+
+  /**
+   * Refuses what `forward` would refuse, without running anything.
+   * @throws ShapeError `latent-shape`, `latent-channels`, `scale-missing`
+   */
+  check(latent: Tensor, scales: readonly number[] = this.scales): void {
+    this.#check(latent, scales);
+  }
+
+  #check(latent: Tensor, scales: readonly number[]): { config: HeadConfig; head: Head }[] {
     const [batch = 0, channels = 0, height = 0, width = 0] = latent.shape;
     if (latent.shape.length !== 4 || batch * height * width === 0) {
       throw new ShapeError(
@@ -77,20 +103,7 @@ export class Lua extends Module {
         'Latents of SDXL have 4 channels, those of SD3 and FLUX 16: use the model made for your VAE.',
       );
     }
-    const heads = scales.map((scale) => this.#headOf(scale));
-    using scope = (latent.scope ?? missingScope(latent)).child();
-    const image = this.#normalise(this.#pad(toChannelsLast(scope.borrow(latent), { channels: multipleOf(4, channels) })));
-    const features = this.#trunk.forward(image);
-    return new Map(
-      heads.map(({ config, head }) => {
-        const output = scoped(features, (x) => {
-          const raw = config.upsampler === '' ? add(head.forward(x), image) : head.forward(x);
-          const crop = { top: 0, left: 0, height: height * config.scale, width: width * config.scale };
-          return toChannelsFirst(crop2d(this.#denormalise(raw), crop), { channels: config.out_chans });
-        });
-        return [config.scale, scope.keep(output)];
-      }),
-    );
+    return scales.map((scale) => this.#headOf(scale));
   }
 
   #headOf(scale: number): { config: HeadConfig; head: Head } {

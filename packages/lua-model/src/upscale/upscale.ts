@@ -48,6 +48,7 @@ export async function upscaleAll(
 ): Promise<Map<number, Tensor>> {
   const { scales, signal } = options;
   signal?.throwIfAborted();
+  model.check(latent, scales);
   await requireFinite(latent, 'the latent');
   signal?.throwIfAborted();
   using scope = joinScopes('upscale', [latent]).child();

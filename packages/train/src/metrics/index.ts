@@ -1,0 +1,3 @@
+export type { RgbImage } from './image.ts';
+export { psnr } from './psnr.ts';
+export { ssim, ssimY } from './ssim.ts';
