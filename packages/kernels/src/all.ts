@@ -1,17 +1,33 @@
+import { castFromHalfFamily, castToHalfFamily } from './cast/index.ts';
 import { conv2dFamily } from './conv2d/index.ts';
+import { binaryFamily, unaryFamily } from './elementwise/index.ts';
+import { finiteFamily } from './finite/index.ts';
+import { toChannelsFirstFamily, toChannelsLastFamily, upsampleNearestFamily } from './layout/index.ts';
 import { matmulFamily } from './matmul/index.ts';
 import { padFamily } from './pad/index.ts';
+import { copyFamily } from './permute/index.ts';
 import { pixelShuffleFamily } from './pixel-shuffle/index.ts';
+import { reduceFamily } from './reduce/index.ts';
 import type { Family } from './runtime/index.ts';
 import type { AnyKernel } from './wgsl/index.ts';
 
 /** Every family with a choice of variants; the tests force each variant of each. */
 // biome-ignore lint/suspicious/noExplicitAny: families differ in their shapes; each is used with its own ops only
 export const families: readonly Family<any, any>[] = [
+  binaryFamily,
+  castFromHalfFamily,
+  castToHalfFamily,
   conv2dFamily,
+  copyFamily,
+  finiteFamily,
   matmulFamily,
   padFamily,
   pixelShuffleFamily,
+  reduceFamily,
+  toChannelsFirstFamily,
+  toChannelsLastFamily,
+  unaryFamily,
+  upsampleNearestFamily,
 ];
 
 /** Every kernel; the tests compile each with every combination of its constants. */

@@ -1,0 +1,18 @@
+export {
+  type BinaryBuffers,
+  type BinaryFunction,
+  type BinaryShape,
+  binary,
+  binaryFamily,
+  binaryStrided,
+  binaryVector,
+} from './binary.ts';
+export { broadcastSizes } from './broadcast.ts';
+export {
+  type UnaryFunction,
+  type UnaryShape,
+  unary,
+  unaryFamily,
+  unaryScalar,
+  unaryVector,
+} from './unary.ts';

@@ -1,0 +1,16 @@
+// out[b, c, p] = x[b, p, c], channels-last to channel planes, one element per invocation.
+//
+// As to-channels-first.wgsl with groups of one channel: for channel counts that are not multiples of 4, and for planes so
+// large that four do not fit one binding. The grid is folded into two dimensions.
+
+@compute @workgroup_size(WORKGROUP_X, 1, 1)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
+  let i = id.y * grid.x * WORKGROUP_X + id.x;
+  if (i < params.count) {
+    let pixel = i % params.pixels;
+    let channel = i / params.pixels % params.groups;
+    let batch = i / params.pixels / params.groups;
+    out[params.out_first + batch * params.out_batch + channel * params.out_plane + pixel] =
+      x[params.x_first + batch * params.x_batch + pixel * params.x_pixel + channel];
+  }
+}
