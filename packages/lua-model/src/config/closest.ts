@@ -21,8 +21,8 @@ function at(row: readonly number[], index: number): number {
 }
 
 /**
- * The candidate that was probably meant: at most a third of the letters differ, or one of the two stands whole in the
- * other (`num_feat` for `head_num_feat`). Case, spaces and dashes do not count. undefined when nothing is near.
+ * The candidate that was probably meant: at most a third of the letters differ, or the word stands whole in it
+ * (`num_feat` for `head_num_feat`). Case, spaces and dashes do not count. undefined when nothing is near.
  */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[\s-]/g, '_');
@@ -33,11 +33,12 @@ export function closest(word: string, candidates: readonly string[]): string | u
     const wanted = plain(candidate);
     const distance = editDistance(typed, wanted);
     const near = distance <= Math.max(1, Math.floor(Math.max(typed.length, wanted.length) / 3));
-    const inside =
-      Math.min(typed.length, wanted.length) >= 4 && (wanted.includes(typed) || typed.includes(wanted));
-    if ((near || inside) && distance < least) {
+    const inside = typed.length >= 4 && wanted.includes(typed);
+    // A word that was left out is likelier than two wrong letters.
+    const cost = inside ? Math.min(distance, 1.5) : distance;
+    if ((near || inside) && cost < least) {
       best = candidate;
-      least = distance;
+      least = cost;
     }
   }
   return best;

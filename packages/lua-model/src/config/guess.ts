@@ -66,13 +66,11 @@ class Guess {
     const expected = expectedTensors(config);
     const buffers = expectedBuffers(config);
     const wrong: string[] = [];
-    for (const [name, shape] of expected) {
-      const found = this.tensors.get(name)?.shape;
-      if (found === undefined) wrong.push(`${name} is missing`);
-      else if (found.join() !== shape.join()) wrong.push(`${name} is [${found}], not [${shape}]`);
-    }
-    for (const name of this.tensors.keys()) {
-      if (!expected.has(name) && !buffers.has(name)) wrong.push(`${name.slice(0, 100)} has no place`);
+    for (const name of expected.keys()) if (!this.tensors.has(name)) wrong.push(`${name} is missing`);
+    for (const [name, { shape }] of this.tensors) {
+      const place = expected.get(name) ?? buffers.get(name);
+      if (place === undefined) wrong.push(`${name.slice(0, 100)} has no place`);
+      else if (shape.join() !== place.join()) wrong.push(`${name} is [${shape}], not [${place}]`);
     }
     if (wrong.length > 0) this.refuse(wrong);
   }

@@ -97,7 +97,7 @@ export function problemsOf(
       return [unsupported(key as keyof typeof fixedFields, value)];
     }
     const fix = `Make it ${issue.message}.`;
-    if (value === undefined) {
+    if (value === undefined && path.length > 0) {
       return [{ code: 'config-missing', message: `${name} is missing, expected ${issue.message}`, fix }];
     }
     const message = `${name || 'the config'} is ${shown(value)}, expected ${issue.message}`;

@@ -45,7 +45,7 @@ export const fixedFields = {
 } as const;
 
 const trunk = {
-  format_version: z.literal(FORMAT_VERSION, '1').optional(),
+  format_version: z.int('1').min(FORMAT_VERSION, '1').max(FORMAT_VERSION, '1').optional(),
   img_size: z
     .preprocess((size) => (typeof size === 'number' ? [size, size] : size), z.tuple([side, side], sides))
     .default([64, 64]),
