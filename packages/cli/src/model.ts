@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type Device, FileError } from '@lua-webgpu/kernels';
+import {
+  createLua,
+  isPresetName,
+  type Lua,
+  type LuaConfig,
+  loadLua,
+  parseConfigText,
+  preset,
+  presetNames,
+} from '@lua-webgpu/lua-model';
+import { UsageError } from './errors.ts';
+
+/** The options that name a model. */
+export interface ModelSource {
+  readonly weights: string | undefined;
+  readonly config: string | undefined;
+  readonly preset: string | undefined;
+}
+
+/** Where a model's values come from. */
+export interface WeightsOrigin {
+  /** File name of the weights, or what stands in their place. */
+  readonly name: string;
+  /** Of the weight file; null for an untrained model. */
+  readonly sha256: string | null;
+  readonly trained: boolean;
+}
+
+/**
+ * Checks that the options name one model.
+ * @throws UsageError `usage-model`
+ */
+export function checkModelOptions({ weights, config, preset: name }: ModelSource): void {
+  if (config !== undefined && name !== undefined) {
+    throw new UsageError(
+      'usage-model',
+      '--config and --preset both say what the network is',
+      'Give one of them.',
+    );
+  }
+  if (weights === undefined && config === undefined && name === undefined) {
+    throw new UsageError(
+      'usage-model',
+      'nothing says which model to use',
+      `Pass --weights FILE (.safetensors or .pth); or, to try things out with an untrained model, --preset ${presetNames.join('|')}.`,
+    );
+  }
+}
+
+/**
+ * Loads the weights, or makes the untrained model of seed 0.
+ *
+ * @param channels of the latent, for presets that take either kind
+ * @throws FileError `safetensors-…`, `pth-…`, `config-…`, `file-…`, ShapeError `state-dict-mismatch`
+ */
+export async function openModel(
+  device: Device,
+  source: ModelSource,
+  channels: number,
+): Promise<{ model: Lua; weights: WeightsOrigin }> {
+  const config =
+    source.config === undefined ? presetConfig(source.preset, channels) : await readConfig(source.config);
+  if (source.weights !== undefined) {
+    const model = await loadLua(device, source.weights, { config });
+    return {
+      model,
+      weights: { name: basename(source.weights), sha256: await sha256Of(source.weights), trained: true },
+    };
+  }
+  const from = source.preset === undefined ? basename(source.config ?? '') : `preset ${source.preset}`;
+  const model = createLua(device, config as LuaConfig, { seed: 0 });
+  return { model, weights: { name: `untrained (${from}, seed 0)`, sha256: null, trained: false } };
+}
+
+function presetConfig(name: string | undefined, channels: number): LuaConfig | undefined {
+  if (name === undefined || !isPresetName(name)) return undefined;
+  // Other numbers of channels are refused by the model itself, which says what it takes.
+  return preset(name, { in_chans: channels === 4 ? 4 : 16 });
+}
+
+async function readConfig(path: string): Promise<LuaConfig> {
+  try {
+    return parseConfigText(await readFile(path, 'utf8'), path);
+  } catch (cause) {
+    if (cause instanceof FileError) throw cause;
+    throw new FileError(
+      'file-unreadable',
+      `${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Check the path: --config names a JSON file.',
+      { cause },
+    );
+  }
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}
