@@ -13,7 +13,11 @@ export interface Measurement {
 }
 
 /** Runs the cases one by one; every sample records once and waits for the GPU. */
-export async function measure(device: Device, cases: readonly BenchCase[], minSeconds: number): Promise<Measurement[]> {
+export async function measure(
+  device: Device,
+  cases: readonly BenchCase[],
+  minSeconds: number,
+): Promise<Measurement[]> {
   const rows: Measurement[] = [];
   for (const entry of cases) {
     const prepared = await entry.setup(device);

@@ -19,7 +19,9 @@ function tenLines(): string {
 
 it('the packed packages install, compile and run in an empty TypeScript project', () => {
   run('npm', ['run', '-s', 'build'], root);
-  const packed = JSON.parse(run('npm', ['pack', '--workspaces', '--json', '--pack-destination', project], root)) as {
+  const packed = JSON.parse(
+    run('npm', ['pack', '--workspaces', '--json', '--pack-destination', project], root),
+  ) as {
     filename: string;
     files: { path: string }[];
   }[];
@@ -28,7 +30,10 @@ it('the packed packages install, compile and run in an empty TypeScript project'
     const strangers = files.filter(({ path }) => !/^(dist\/|package\.json$|README|LICENSE)/.test(path));
     expect(strangers, filename).toEqual([]);
   }
-  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
+  writeFileSync(
+    join(project, 'package.json'),
+    JSON.stringify({ name: 'consumer', private: true, type: 'module' }),
+  );
   const tarballs = packed.map(({ filename }) => `./${filename}`);
   run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...tarballs], project);
   // The compiler and Node's types are the workspace's: the project under test is what is installed above.
@@ -36,7 +41,13 @@ it('the packed packages install, compile and run in an empty TypeScript project'
   const source = tenLines();
   expect(source).toContain('upscale(');
   writeFileSync(join(project, 'main.ts'), source);
-  const compilerOptions = { target: 'ES2022', module: 'NodeNext', strict: true, types: ['node'], outDir: 'out' };
+  const compilerOptions = {
+    target: 'ES2022',
+    module: 'NodeNext',
+    strict: true,
+    types: ['node'],
+    outDir: 'out',
+  };
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }));
   run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', project], project);
   const output = run(process.execPath, ['out/main.js'], project);

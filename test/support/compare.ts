@@ -19,11 +19,22 @@ export function materialise(input: Sample<unknown>['inputs'][number], seed: numb
   if (input === undefined) return undefined;
   if ('data' in input) return { shape: input.shape, data: input.data.map(Math.fround) };
   const shape = input as Shape;
-  return { shape, data: seededValues(seed, shape.reduce((a, b) => a * b, 1)) };
+  return {
+    shape,
+    data: seededValues(
+      seed,
+      shape.reduce((a, b) => a * b, 1),
+    ),
+  };
 }
 
 /** Fails on the worst element outside its bound; NaN never passes. */
-export function expectWithin(actual: ArrayLike<number>, expected: NdArray, bound: Float64Array | number, what: string): void {
+export function expectWithin(
+  actual: ArrayLike<number>,
+  expected: NdArray,
+  bound: Float64Array | number,
+  what: string,
+): void {
   expect(actual.length, `${what}: number of elements`).toBe(expected.data.length);
   let worst = 0;
   let message = '';

@@ -13,11 +13,16 @@ export function modelWith(device: Device, config: LuaConfig, params: ReadonlyMap
 }
 
 /** Runs a network on a host latent and reads every scale back. */
-export async function run(model: Lua, device: Device, input: HostTensor): Promise<Map<number, { shape: readonly number[]; data: Float32Array }>> {
+export async function run(
+  model: Lua,
+  device: Device,
+  input: HostTensor,
+): Promise<Map<number, { shape: readonly number[]; data: Float32Array }>> {
   using scope = openScope(device);
   const outputs = model.forward(scope.tensor(input.data, input.shape));
   const results = new Map<number, { shape: readonly number[]; data: Float32Array }>();
-  for (const [scale, tensor] of outputs) results.set(scale, { shape: tensor.shape, data: await tensor.readFloats() });
+  for (const [scale, tensor] of outputs)
+    results.set(scale, { shape: tensor.shape, data: await tensor.readFloats() });
   return results;
 }
 

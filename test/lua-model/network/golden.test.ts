@@ -22,7 +22,11 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-function expectGolden(golden: GoldenOutput, actual: { shape: readonly number[]; data: ArrayLike<number> }, what: string): void {
+function expectGolden(
+  golden: GoldenOutput,
+  actual: { shape: readonly number[]; data: ArrayLike<number> },
+  what: string,
+): void {
   const { error, at } = compareGolden(golden, actual.data, actual.shape);
   expect(error, `${what}: relative error at element ${at}`).toBeLessThanOrEqual(golden.tolerance);
 }
@@ -48,7 +52,8 @@ describe('the network against PyTorch', () => {
       const results = await run(model, device, input);
       for (const [scale, actual] of results) {
         const prefix = key.replace('in.x', '');
-        const expected = golden.outputs.get(`${prefix}out.x${scale}`) ?? entry(golden.outputs, `${prefix}out.y`);
+        const expected =
+          golden.outputs.get(`${prefix}out.x${scale}`) ?? entry(golden.outputs, `${prefix}out.y`);
         expectGolden(expected, actual, `${prefix}×${scale}`);
         compared += 1;
       }
@@ -58,8 +63,14 @@ describe('the network against PyTorch', () => {
 
   it('loads the released layout from a .pth and takes the EMA', async () => {
     const golden = goldenCase('released_window16');
-    using model = await loadLua(device, goldenPath('released_window16.pth'), { config: parseConfig(golden.config, 'golden') });
-    const results = await run(model, device, entry(golden.inputs, [...golden.inputs.keys()].find((key) => key.endsWith('in.x')) ?? ''));
+    using model = await loadLua(device, goldenPath('released_window16.pth'), {
+      config: parseConfig(golden.config, 'golden'),
+    });
+    const results = await run(
+      model,
+      device,
+      entry(golden.inputs, [...golden.inputs.keys()].find((key) => key.endsWith('in.x')) ?? ''),
+    );
     for (const [scale, actual] of results) {
       const [, expected] = [...golden.outputs].find(([key]) => key.endsWith(`out.x${scale}`)) ?? [];
       expectGolden(expected as GoldenOutput, actual, `×${scale}`);
@@ -74,7 +85,10 @@ describe('every stage of light ×2 against PyTorch', () => {
     using scope = openScope(device);
     const [, input] = [...golden.inputs].find(([key]) => key.endsWith('in.x')) ?? [];
     if (!input) throw new Error('no input');
-    const stages = collectStages(model, scope.tensor(toChannelsLast(input.data, input.shape), lastShape(input.shape)));
+    const stages = collectStages(
+      model,
+      scope.tensor(toChannelsLast(input.data, input.shape), lastShape(input.shape)),
+    );
     const expectedStages = [...golden.outputs.keys()].filter((key) => key.startsWith('stage.'));
     expect([...stages.keys()].sort()).toEqual(expectedStages.sort());
     for (const [name, tensor] of stages) {
@@ -129,7 +143,10 @@ function collectStages(model: Lua, x: Tensor): Map<string, Tensor> {
   parts.layers.items.forEach((layer, i) => {
     tokens = note(`layer${i}`, layer.forward(tokens));
   });
-  const body = note('conv_after_body', parts.conv_after_body.forward(note('norm', parts.norm.forward(tokens))));
+  const body = note(
+    'conv_after_body',
+    parts.conv_after_body.forward(note('norm', parts.norm.forward(tokens))),
+  );
   // Conv2d's own forward: the head's would shuffle.
   const head = parts.upsample.parts[0];
   const wide = conv2d(add(body, shallow), head.weight.tensor, { bias: head.bias.tensor, padding: 1 });

@@ -34,7 +34,8 @@ describe.runIf(folder)('the network against the reference folder', () => {
       if (!name.endsWith('in.x')) continue;
       const results = await run(model, device, { shape: input.shape, data: toFloat32(input) });
       const expected = toFloat64(tensors.get(name.replace('in.x', 'out.y'))!);
-      for (const { data } of results.values()) expect(relativeError(data, expected), name).toBeLessThanOrEqual(tolerance);
+      for (const { data } of results.values())
+        expect(relativeError(data, expected), name).toBeLessThanOrEqual(tolerance);
     }
   });
 
@@ -46,7 +47,9 @@ describe.runIf(folder)('the network against the reference folder', () => {
     const results = await run(model, device, { shape: input.shape, data: toFloat32(input) });
     expect([...results.keys()].sort()).toEqual([2, 4]);
     for (const [scale, { data }] of results) {
-      expect(relativeError(data, toFloat64(tensors.get(`out.x${scale}`)!)), `×${scale}`).toBeLessThanOrEqual(7e-6);
+      expect(relativeError(data, toFloat64(tensors.get(`out.x${scale}`)!)), `×${scale}`).toBeLessThanOrEqual(
+        7e-6,
+      );
     }
   });
 });

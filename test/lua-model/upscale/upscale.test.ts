@@ -6,7 +6,12 @@ import { seededValues } from '../../support/compare.ts';
 import { openTestDevice } from '../../support/network.ts';
 
 const latentOf = (shape: readonly number[], seed = 1) =>
-  Float32Array.from(seededValues(seed, shape.reduce((a, b) => a * b, 1)));
+  Float32Array.from(
+    seededValues(
+      seed,
+      shape.reduce((a, b) => a * b, 1),
+    ),
+  );
 
 let device: Device;
 let model: Lua;
@@ -18,7 +23,12 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-async function upscaled(shape: readonly number[], options: Omit<Parameters<typeof upscale>[2], 'scale'> & { scale?: number } = {}, on = device, by = model) {
+async function upscaled(
+  shape: readonly number[],
+  options: Omit<Parameters<typeof upscale>[2], 'scale'> & { scale?: number } = {},
+  on = device,
+  by = model,
+) {
   using scope = openScope(on);
   const result = await upscale(by, scope.tensor(latentOf(shape), shape), { scale: 2, ...options });
   return { shape: result.shape, data: await result.readFloats() };
@@ -64,7 +74,10 @@ describe('upscale', () => {
   });
 
   it('two at once on one device give the bits of one after the other and leak nothing', async () => {
-    const shapes = [[1, 4, 16, 16], [1, 4, 9, 24]];
+    const shapes = [
+      [1, 4, 16, 16],
+      [1, 4, 9, 24],
+    ];
     const alone: Float32Array[] = [];
     for (const shape of shapes) alone.push((await upscaled(shape, { tile: 8 })).data);
     const together = await Promise.all(shapes.map((shape) => upscaled(shape, { tile: 8 })));
@@ -81,7 +94,10 @@ describe('upscale', () => {
   });
 
   it('estimates a forward’s memory from above, and not by more than half', async () => {
-    for (const [h, w] of [[16, 16], [32, 24]] as const) {
+    for (const [h, w] of [
+      [16, 16],
+      [32, 24],
+    ] as const) {
       for (const scales of [[2], [4], [2, 4]]) {
         using scope = openScope(device);
         const latent = scope.tensor(latentOf([1, 4, h, w]), [1, 4, h, w]);
@@ -137,9 +153,15 @@ describe('tiles', () => {
     expect(rms(near)).toBeLessThanOrEqual(1.2 * rms(elsewhere));
   });
 
-  it.each([{ tile: 12 }, { tile: 0 }, { tile: -8 }, { tile: 16, overlap: 4 }, { tile: 16, overlap: 0 }, { tile: 8.5 }])(
-    'of %o are refused',
-    async (options) => expect(await codeOf(() => upscaled([1, 4, 32, 32], options))).toBe('tile-size'),
+  it.each([
+    { tile: 12 },
+    { tile: 0 },
+    { tile: -8 },
+    { tile: 16, overlap: 4 },
+    { tile: 16, overlap: 0 },
+    { tile: 8.5 },
+  ])('of %o are refused', async (options) =>
+    expect(await codeOf(() => upscaled([1, 4, 32, 32], options))).toBe('tile-size'),
   );
 });
 
@@ -178,17 +200,25 @@ describe('what it refuses', () => {
     expect(await codeOf(() => upscaled([1, 4, 8, 8], { scale: 3 }))).toBe('scale-missing');
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('%d in the latent, naming the place', async (bad) => {
-    using scope = openScope(device);
-    const values = latentOf([1, 4, 8, 8]);
-    values[2 * 64 + 3 * 8 + 5] = bad;
-    const run = upscale(model, scope.tensor(values, [1, 4, 8, 8]), { scale: 2 });
-    await expect(run).rejects.toMatchObject({ code: 'non-finite', message: expect.stringContaining('[0, 2, 3, 5]') });
-  });
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    '%d in the latent, naming the place',
+    async (bad) => {
+      using scope = openScope(device);
+      const values = latentOf([1, 4, 8, 8]);
+      values[2 * 64 + 3 * 8 + 5] = bad;
+      const run = upscale(model, scope.tensor(values, [1, 4, 8, 8]), { scale: 2 });
+      await expect(run).rejects.toMatchObject({
+        code: 'non-finite',
+        message: expect.stringContaining('[0, 2, 3, 5]'),
+      });
+    },
+  );
 
   it('a result that overflows', async () => {
     using scope = openScope(device);
     const values = latentOf([1, 4, 8, 8]).map((value) => value * 3e38);
-    expect(await codeOf(() => upscale(model, scope.tensor(values, [1, 4, 8, 8]), { scale: 2 }))).toBe('non-finite');
+    expect(await codeOf(() => upscale(model, scope.tensor(values, [1, 4, 8, 8]), { scale: 2 }))).toBe(
+      'non-finite',
+    );
   });
 });

@@ -4,13 +4,16 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
 import { expectWithin, materialise } from '../../support/compare.ts';
 
-const byName = new Map<string, Family<never>>(families.map((family) => [family.name, family as Family<never>]));
+const byName = new Map<string, Family<never>>(
+  families.map((family) => [family.name, family as Family<never>]),
+);
 
 /** Every way to run an op: the default choice, then each variant of each of its families by force. */
 function forcings(op: OpDefinition<unknown>): Record<string, string>[] {
   const forced = op.families.flatMap((name) => {
     const family = byName.get(name);
-    if (!family) throw new Error(`${op.name} names the family ${name}, which packages/kernels/src/all.ts does not list`);
+    if (!family)
+      throw new Error(`${op.name} names the family ${name}, which packages/kernels/src/all.ts does not list`);
     return family.variants.map((variant) => ({ [name]: variant.name }));
   });
   return [{}, ...forced];
@@ -30,7 +33,9 @@ for (const adapter of await adapterCases()) {
           let ran = 0;
           for (const [index, sample] of op.samples.entries()) {
             const what = `${op.name}${label} ${sample.name ?? `sample ${index}`}`;
-            const inputs = sample.inputs.map((input, position) => materialise(input, 100 * index + position + 1));
+            const inputs = sample.inputs.map((input, position) =>
+              materialise(input, 100 * index + position + 1),
+            );
             const expected = op.reference(inputs, sample.attributes);
             const bound = op.tolerance(inputs, sample.attributes, expected);
             using scope = openScope(device);
@@ -61,9 +66,14 @@ for (const adapter of await adapterCases()) {
         expect(op.refusals.length).toBeGreaterThan(0);
         for (const { code, inputs, attributes } of op.refusals) {
           using scope = openScope(device);
-          const tensors = inputs.map((shape, i) => shape && upload(scope, materialise(shape, 1) as NdArray, op.inputDTypes?.[i]));
+          const tensors = inputs.map(
+            (shape, i) => shape && upload(scope, materialise(shape, 1) as NdArray, op.inputDTypes?.[i]),
+          );
           const what = `${op.name} ${JSON.stringify(inputs)} ${JSON.stringify(attributes)}`;
-          expect(codeOf(() => apply(op, tensors, attributes)), what).toBe(code);
+          expect(
+            codeOf(() => apply(op, tensors, attributes)),
+            what,
+          ).toBe(code);
         }
       });
     }
@@ -90,4 +100,5 @@ function codeOf(action: () => unknown): string {
   return 'accepted';
 }
 
-const bits = (values: Float32Array | Int32Array | Uint32Array) => new Uint32Array(values.buffer, values.byteOffset, values.length);
+const bits = (values: Float32Array | Int32Array | Uint32Array) =>
+  new Uint32Array(values.buffer, values.byteOffset, values.length);

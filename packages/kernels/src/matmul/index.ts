@@ -1,5 +1,13 @@
 import { type Activation, activationCodes, activationLibrary, encodeActivation } from '../lib/index.ts';
-import { bandRange, type Device, type Family, type GpuBuffer, pick, rowBands, type Variant } from '../runtime/index.ts';
+import {
+  bandRange,
+  type Device,
+  type Family,
+  type GpuBuffer,
+  pick,
+  rowBands,
+  type Variant,
+} from '../runtime/index.ts';
 import { shaders } from '../shaders.generated.ts';
 import { defineKernel, type Grid, read, write } from '../wgsl/index.ts';
 
@@ -20,7 +28,12 @@ export interface MatmulBuffers {
 }
 
 const constants = { HAS_BIAS: [false, true], ACTIVATION: activationCodes };
-const vectorBindings = { a: read('vec4f'), b: read('vec4f'), bias: read('vec4f', 'HAS_BIAS'), out: write('vec4f') };
+const vectorBindings = {
+  a: read('vec4f'),
+  b: read('vec4f'),
+  bias: read('vec4f', 'HAS_BIAS'),
+  out: write('vec4f'),
+};
 const vectorParams = { rows: 'u32', k4: 'u32', n4: 'u32', slope: 'f32' } as const;
 
 const cost = (rows: number, k: number, n: number) => ({
@@ -73,14 +86,28 @@ const constantsOf = ({ bias, activation }: MatmulShape) => ({
 const needsVectors = ({ k, n }: MatmulShape) =>
   k % 4 === 0 && n % 4 === 0 && k > 0 ? undefined : 'takes k and n in multiples of 4';
 
-type MatmulVariant = Variant<MatmulShape> & { readonly params: (shape: MatmulShape) => Record<string, number> };
+type MatmulVariant = Variant<MatmulShape> & {
+  readonly params: (shape: MatmulShape) => Record<string, number>;
+};
 const vectorParamsOf = ({ k, n }: MatmulShape) => ({ k4: k / 4, n4: n / 4 });
 
 export const matmulFamily: Family<MatmulShape, MatmulVariant> = {
   name: 'matmul',
   variants: [
-    { name: 'subgroup', kernel: matmulSubgroup, constants: constantsOf, refuses: needsVectors, params: vectorParamsOf },
-    { name: 'tiled', kernel: matmulTiled, constants: constantsOf, refuses: needsVectors, params: vectorParamsOf },
+    {
+      name: 'subgroup',
+      kernel: matmulSubgroup,
+      constants: constantsOf,
+      refuses: needsVectors,
+      params: vectorParamsOf,
+    },
+    {
+      name: 'tiled',
+      kernel: matmulTiled,
+      constants: constantsOf,
+      refuses: needsVectors,
+      params: vectorParamsOf,
+    },
     { name: 'scalar', kernel: matmulScalar, constants: constantsOf, params: ({ k, n }) => ({ k, n }) },
   ],
 };

@@ -1,6 +1,6 @@
-import type { BufferRange, GpuBuffer } from './buffer.ts';
 import type { Limits } from '../capabilities.ts';
 import { AllocationError } from '../errors.ts';
+import type { BufferRange, GpuBuffer } from './buffer.ts';
 
 export interface Band {
   readonly first: number;

@@ -19,7 +19,9 @@ export const tileBlendAccumulate = defineKernel({
   grid: ({ planes, tileHeight, tileWidth }) => [Math.ceil(tileWidth / 64), tileHeight, planes],
   check: ({ planes, tileHeight, tileWidth, height, width, top, left }) => {
     if (planes > 65_535 || tileHeight > 65_535) return 'takes up to 65,535 planes and rows';
-    return top + tileHeight > height || left + tileWidth > width ? 'the tile has to lie inside out' : undefined;
+    return top + tileHeight > height || left + tileWidth > width
+      ? 'the tile has to lie inside out'
+      : undefined;
   },
   cost: ({ planes, tileHeight, tileWidth }) => ({
     flops: 3 * planes * tileHeight * tileWidth,

@@ -32,7 +32,8 @@ export function attentionMask(height: number, width: number, window: number, shi
       (_, i) => 3 * region(top + Math.floor(i / window), height) + region(left + (i % window), width),
     );
     for (let i = 0; i < tokens; i++) {
-      for (let j = 0; j < tokens; j++) values[(w * tokens + i) * tokens + j] = regions[i] === regions[j] ? 0 : -100;
+      for (let j = 0; j < tokens; j++)
+        values[(w * tokens + i) * tokens + j] = regions[i] === regions[j] ? 0 : -100;
     }
   }
   return { dtype: 'F32', shape: [count, tokens, tokens], bytes: new Uint8Array(values.buffer) };

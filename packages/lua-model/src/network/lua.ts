@@ -31,7 +31,9 @@ export class Lua extends Module {
     super();
     this.config = config;
     this.#trunk = new Trunk(config);
-    this.#heads = new Map(config.heads.map((head) => [head.name, { config: head, head: createHead(config, head) }]));
+    this.#heads = new Map(
+      config.heads.map((head) => [head.name, { config: head, head: createHead(config, head) }]),
+    );
   }
 
   override members(): Readonly<Record<string, Module | Parameter>> {
@@ -65,7 +67,9 @@ export class Lua extends Module {
     const heads = this.#check(latent, scales);
     const [, channels = 0, height = 0, width = 0] = latent.shape;
     using scope = (latent.scope ?? missingScope(latent)).child();
-    const image = this.#normalise(this.#pad(toChannelsLast(scope.borrow(latent), { channels: multipleOf(4, channels) })));
+    const image = this.#normalise(
+      this.#pad(toChannelsLast(scope.borrow(latent), { channels: multipleOf(4, channels) })),
+    );
     const features = this.#trunk.forward(image);
     return new Map(
       heads.map(({ config, head }) => {

@@ -1,4 +1,4 @@
-import { Conv2d, Module, plainChannels, paddedChannels, type Tensor } from '@lua-webgpu/tensor';
+import { Conv2d, Module, paddedChannels, plainChannels, type Tensor } from '@lua-webgpu/tensor';
 
 /** The convolution at the end of a residual group: one 3×3, or the '3conv' bottleneck 3×3 → 1×1 → 3×3 over dim / 4. */
 export interface ResidualConv extends Module {

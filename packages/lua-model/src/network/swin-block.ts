@@ -1,4 +1,13 @@
-import { add, type FileTensor, LayerNorm, Linear, Module, plainChannels, scoped, type Tensor } from '@lua-webgpu/tensor';
+import {
+  add,
+  type FileTensor,
+  LayerNorm,
+  Linear,
+  Module,
+  plainChannels,
+  scoped,
+  type Tensor,
+} from '@lua-webgpu/tensor';
 import { WindowAttention } from './attention.ts';
 import { attentionMask } from './buffers.ts';
 

@@ -1,3 +1,3 @@
-export { type UpscaleOptions, type UpscaleProgress, upscale, upscaleAll } from './upscale.ts';
-export { forwardBytes } from './memory.ts';
 export { requireFinite } from './finite.ts';
+export { forwardBytes } from './memory.ts';
+export { type UpscaleOptions, type UpscaleProgress, upscale, upscaleAll } from './upscale.ts';

@@ -67,14 +67,22 @@ interface Tiling {
   readonly overlap: number;
 }
 
-function chooseTiling(model: Lua, latent: Tensor, options: UpscaleOptions & { scales: readonly number[] }): Tiling | undefined {
+function chooseTiling(
+  model: Lua,
+  latent: Tensor,
+  options: UpscaleOptions & { scales: readonly number[] },
+): Tiling | undefined {
   const [batch = 0, , height = 0, width = 0] = latent.shape;
   const step = model.alignment;
   const overlap = options.overlap ?? step;
   const tile = options.tile ?? fittingTile(model, options, { batch, height, width, overlap });
   for (const [name, value] of Object.entries({ tile, overlap })) {
     if (value !== undefined && !(value > 0 && value % step === 0)) {
-      throw new ShapeError('tile-size', `${name} ${value} is no multiple of the window`, `Use ${step}, ${2 * step}, …`);
+      throw new ShapeError(
+        'tile-size',
+        `${name} ${value} is no multiple of the window`,
+        `Use ${step}, ${2 * step}, …`,
+      );
     }
   }
   return tile === undefined || (tile >= height && tile >= width) ? undefined : { tile, overlap };
@@ -89,7 +97,8 @@ function fittingTile(
   const budget = options.memoryBudget ?? 2 * 2 ** 30;
   const step = model.alignment;
   const aligned = (size: number) => Math.ceil(size / step) * step;
-  const bytes = (h: number, w: number) => forwardBytes(model.config, batch * aligned(h) * aligned(w), options.scales);
+  const bytes = (h: number, w: number) =>
+    forwardBytes(model.config, batch * aligned(h) * aligned(w), options.scales);
   if (bytes(height, width) <= budget) return undefined;
   for (let tile = aligned(Math.max(height, width)); tile > step; tile -= step) {
     const read = (size: number) => Math.min(size, tile + 2 * overlap);
@@ -132,7 +141,11 @@ async function runTiles(
       for (const [scale, output] of model.forward(piece, scales)) {
         let result = results.get(scale);
         if (!result) {
-          result = scope.empty([batch, output.shape[1] as number, height * scale, width * scale], 'f32', 'upscaled latent');
+          result = scope.empty(
+            [batch, output.shape[1] as number, height * scale, width * scale],
+            'f32',
+            'upscaled latent',
+          );
           latent.device.clear(result.buffer());
           results.set(scale, result);
         }
@@ -161,6 +174,14 @@ function addTile(scope: Scope, result: Tensor, output: Tensor, row: Span, column
       columnWeights: columnWeights.buffer(),
       out: result.buffer(`upscale ${formatShape(result.shape)}`),
     },
-    { planes: batch * channels, tileHeight, tileWidth, height, width, top: row.from * scale, left: column.from * scale },
+    {
+      planes: batch * channels,
+      tileHeight,
+      tileWidth,
+      height,
+      width,
+      top: row.from * scale,
+      left: column.from * scale,
+    },
   );
 }

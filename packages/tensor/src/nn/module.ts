@@ -1,5 +1,5 @@
 import { type Device, LifetimeError, ShapeError } from '@lua-webgpu/kernels';
-import { elements, formatShape, sameShape, type Shape, Storage, Tensor } from '../core/index.ts';
+import { elements, formatShape, type Shape, Storage, sameShape, Tensor } from '../core/index.ts';
 import { type FileTensor, fromFloat32, toFloat32 } from '../files/index.ts';
 import type { Packing } from './packing.ts';
 

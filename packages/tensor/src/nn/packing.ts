@@ -8,10 +8,18 @@ export interface ChannelMap {
   readonly places: Int32Array;
 }
 
-const channelMap = (physical: number, places: Int32Array): ChannelMap => ({ logical: places.length, physical, places });
+const channelMap = (physical: number, places: Int32Array): ChannelMap => ({
+  logical: places.length,
+  physical,
+  places,
+});
 
 /** Channels as they are. */
-export const plainChannels = (count: number): ChannelMap => channelMap(count, Int32Array.from({ length: count }, (_, i) => i));
+export const plainChannels = (count: number): ChannelMap =>
+  channelMap(
+    count,
+    Int32Array.from({ length: count }, (_, i) => i),
+  );
 
 /** Zeros behind the last channel up to a multiple of 4, so that vec4 kernels apply. */
 export const paddedChannels = (count: number): ChannelMap => {
@@ -22,7 +30,10 @@ export const paddedChannels = (count: number): ChannelMap => {
 /** `groups` runs of `size` channels each (attention heads), every run padded to a multiple of 4. */
 export const groupedChannels = (groups: number, size: number): ChannelMap => {
   const padded = Math.ceil(size / 4) * 4;
-  const places = Int32Array.from({ length: groups * size }, (_, i) => Math.floor(i / size) * padded + (i % size));
+  const places = Int32Array.from(
+    { length: groups * size },
+    (_, i) => Math.floor(i / size) * padded + (i % size),
+  );
   return channelMap(groups * padded, places);
 };
 

@@ -7,7 +7,9 @@ const c1 = (0.01 * 255) ** 2;
 const c2 = (0.03 * 255) ** 2;
 
 const gaussian = (() => {
-  const weights = Float64Array.from({ length: taps }, (_, i) => Math.exp(-((i - (taps - 1) / 2) ** 2) / (2 * sigma ** 2)));
+  const weights = Float64Array.from({ length: taps }, (_, i) =>
+    Math.exp(-((i - (taps - 1) / 2) ** 2) / (2 * sigma ** 2)),
+  );
   const total = weights.reduce((a, b) => a + b, 0);
   return weights.map((weight) => weight / total);
 })();
@@ -26,7 +28,8 @@ interface Plane {
 export function ssim(image: RgbImage, reference: RgbImage): number {
   const [a, b] = bytePair('ssim', image, reference);
   let total = 0;
-  for (let channel = 0; channel < 3; channel++) total += planeSsim(channelOf(image, a, channel), channelOf(image, b, channel));
+  for (let channel = 0; channel < 3; channel++)
+    total += planeSsim(channelOf(image, a, channel), channelOf(image, b, channel));
   return total / 3;
 }
 
@@ -49,7 +52,11 @@ function bytePair(metric: string, image: RgbImage, reference: RgbImage): [Float6
 }
 
 function channelOf({ width, height }: RgbImage, bytes: Float64Array, channel: number): Plane {
-  return { width, height, data: Float64Array.from({ length: width * height }, (_, i) => bytes[3 * i + channel] as number) };
+  return {
+    width,
+    height,
+    data: Float64Array.from({ length: width * height }, (_, i) => bytes[3 * i + channel] as number),
+  };
 }
 
 function luma({ width, height }: RgbImage, bytes: Float64Array): Plane {
@@ -61,14 +68,13 @@ function luma({ width, height }: RgbImage, bytes: Float64Array): Plane {
 }
 
 function planeSsim(a: Plane, b: Plane): number {
-  const times = (x: Plane, y: Plane): Plane => ({ ...x, data: x.data.map((value, i) => value * (y.data[i] as number)) });
-  const [meanA, meanB, squareA, squareB, product] = [a, b, times(a, a), times(b, b), times(a, b)].map(blurValid) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
+  const times = (x: Plane, y: Plane): Plane => ({
+    ...x,
+    data: x.data.map((value, i) => value * (y.data[i] as number)),
+  });
+  const [meanA, meanB, squareA, squareB, product] = [a, b, times(a, a), times(b, b), times(a, b)].map(
+    blurValid,
+  ) as [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array];
   let total = 0;
   for (let i = 0; i < meanA.length; i++) {
     const ma = meanA[i] as number;
@@ -76,7 +82,9 @@ function planeSsim(a: Plane, b: Plane): number {
     const varianceA = (squareA[i] as number) - ma * ma;
     const varianceB = (squareB[i] as number) - mb * mb;
     const covariance = (product[i] as number) - ma * mb;
-    total += ((2 * ma * mb + c1) * (2 * covariance + c2)) / ((ma * ma + mb * mb + c1) * (varianceA + varianceB + c2));
+    total +=
+      ((2 * ma * mb + c1) * (2 * covariance + c2)) /
+      ((ma * ma + mb * mb + c1) * (varianceA + varianceB + c2));
   }
   return total / meanA.length;
 }
@@ -97,7 +105,8 @@ function blurValid({ width, height, data }: Plane): Float64Array {
   for (let y = 0; y < outHeight; y++) {
     for (let x = 0; x < outWidth; x++) {
       let sum = 0;
-      for (let t = 0; t < taps; t++) sum += (gaussian[t] as number) * (rows[(y + t) * outWidth + x] as number);
+      for (let t = 0; t < taps; t++)
+        sum += (gaussian[t] as number) * (rows[(y + t) * outWidth + x] as number);
       out[y * outWidth + x] = sum;
     }
   }
