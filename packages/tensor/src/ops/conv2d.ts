@@ -103,6 +103,11 @@ export const conv2dOp: OpDefinition<Conv2dAttributes> = {
       inputs: [[2, 7, 6, 3], [5, 3, 3, 5], [5]],
       attributes: { ...leaky, padding: { top: 1, bottom: 3, left: 2, right: 0 } },
     },
+    {
+      name: 'lopsided padding',
+      inputs: [[2, 7, 6, 8], [5, 3, 8, 12], [12]],
+      attributes: { ...leaky, padding: { top: 1, bottom: 3, left: 2, right: 0 } },
+    },
     { name: 'no padding', inputs: [[1, 5, 4, 8], [3, 3, 8, 4], undefined], attributes: valid },
     {
       name: 'windows of nothing but padding',
