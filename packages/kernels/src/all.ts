@@ -2,6 +2,7 @@ import { castFromHalfFamily, castToHalfFamily } from './cast/index.ts';
 import { conv2dFamily } from './conv2d/index.ts';
 import { binaryFamily, unaryFamily } from './elementwise/index.ts';
 import { finiteFamily } from './finite/index.ts';
+import { layerNormFamily } from './layer-norm/index.ts';
 import { toChannelsFirstFamily, toChannelsLastFamily, upsampleNearestFamily } from './layout/index.ts';
 import { matmulFamily } from './matmul/index.ts';
 import { padFamily } from './pad/index.ts';
@@ -10,6 +11,7 @@ import { pixelShuffleFamily } from './pixel-shuffle/index.ts';
 import { reduceFamily } from './reduce/index.ts';
 import type { Family } from './runtime/index.ts';
 import type { AnyKernel } from './wgsl/index.ts';
+import { windowAttentionFamily } from './window-attention/index.ts';
 
 /** Every family with a choice of variants; the tests force each variant of each. */
 // biome-ignore lint/suspicious/noExplicitAny: families differ in their shapes; each is used with its own ops only
@@ -20,6 +22,7 @@ export const families: readonly Family<any, any>[] = [
   conv2dFamily,
   copyFamily,
   finiteFamily,
+  layerNormFamily,
   matmulFamily,
   padFamily,
   pixelShuffleFamily,
@@ -28,6 +31,7 @@ export const families: readonly Family<any, any>[] = [
   toChannelsLastFamily,
   unaryFamily,
   upsampleNearestFamily,
+  windowAttentionFamily,
 ];
 
 /** Every kernel; the tests compile each with every combination of its constants. */
