@@ -315,6 +315,7 @@ describe('a state dict of another network', () => {
     ['a LoRA', shapes('transformer.blocks.0.attn.lora_A.weight'), /a LoRA adapter/],
     ['an ESRGAN', shapes('conv_first.weight', 'body.0.rdb1.conv1.weight'), /an ESRGAN/],
     ['a latent', shapes('latent'), /a latent, not a model/],
+    ['latents of several pictures', shapes('dog/latent', 'dog/x2'), /a latent, not a model/],
     ['without blocks', lacking(table), /relative_position_bias_table is missing/],
     ['a table of no window', changed(table, [200, 4]), /has 200 rows/],
     ['a table of rank 1', changed(table, [225]), /is \[225\]/],

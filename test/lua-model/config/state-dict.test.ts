@@ -53,6 +53,13 @@ describe('the state dict of a configuration', () => {
     expect(guessConfig(file, 'x')).toEqual(config);
   });
 
+  it("narrows '3conv' as Python's dim // 4 does", () => {
+    const json = { in_chans: 4, window_size: 8, depths: [1], embed_dim: 7, num_heads: [1], mlp_ratio: 2 };
+    const config = parseConfig({ ...json, resi_connection: '3conv', upsampler: '' }, 'x');
+    expect(expectedTensors(config).get('layers.0.conv.2.weight')).toEqual([1, 1, 1, 1]);
+    expect(expectedTensors(config).get('conv_after_body.4.weight')).toEqual([7, 1, 3, 3]);
+  });
+
   it('has no masks where nothing shifts', () => {
     const config = parseConfig(
       networks.find(({ name }) => name === 'unshifted_img8_window16')?.config,

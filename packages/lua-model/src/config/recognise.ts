@@ -17,7 +17,7 @@ const KINDS: readonly (readonly [pattern: RegExp, kind: string])[] = [
 
 /** What a file with these tensor names looks like, when it is no network of ours; undefined when nothing tells. */
 export function otherKind(names: readonly string[]): string | undefined {
-  if (names.length <= 2 && names.some((name) => name === 'latent')) return 'a latent, not a model';
+  if (names.some((name) => /(^|\/)latent$/.test(name))) return 'a latent, not a model';
   return KINDS.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1];
 }
 
