@@ -11,6 +11,7 @@ import { pixelShuffleFamily } from './pixel-shuffle/index.ts';
 import { reduceFamily } from './reduce/index.ts';
 import type { Family } from './runtime/index.ts';
 import type { AnyKernel } from './wgsl/index.ts';
+import { tileBlendAccumulate } from './tile-blend/index.ts';
 import { windowAttentionFamily } from './window-attention/index.ts';
 
 /** Every family with a choice of variants; the tests force each variant of each. */
@@ -35,6 +36,7 @@ export const families: readonly Family<any, any>[] = [
 ];
 
 /** Every kernel; the tests compile each with every combination of its constants. */
-export const kernels: readonly AnyKernel[] = families.flatMap(({ variants }) =>
-  variants.map(({ kernel }) => kernel),
-);
+export const kernels: readonly AnyKernel[] = [
+  ...families.flatMap(({ variants }) => variants.map(({ kernel }) => kernel)),
+  tileBlendAccumulate,
+];

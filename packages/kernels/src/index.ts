@@ -15,5 +15,6 @@ export * from './permute/index.ts';
 export * from './pixel-shuffle/index.ts';
 export * from './reduce/index.ts';
 export * from './runtime/index.ts';
+export { blendTile, type TilePlace } from './tile-blend/index.ts';
 export * from './wgsl/index.ts';
 export * from './window-attention/index.ts';
