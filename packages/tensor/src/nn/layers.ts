@@ -1,8 +1,6 @@
 import type { Activation } from '@lua-webgpu/kernels';
 import type { Tensor } from '../core/index.ts';
-import { conv2d } from '../ops/conv2d.ts';
-import { layerNorm } from '../ops/layer-norm.ts';
-import { matmul } from '../ops/matmul.ts';
+import { conv2d, layerNorm, matmul } from '../ops/index.ts';
 import { Module, Parameter } from './module.ts';
 import { type ChannelMap, convPacking, linearPacking, vectorPacking } from './packing.ts';
 import { truncatedNormal, uniform } from './random.ts';
