@@ -6,9 +6,11 @@
 // and selects zero. No subgroups, no workgroup memory, no barriers: runs on every device.
 //
 // The host guarantees Cin % 4 == 0, Cout % 4 == 0, that pixels, height, width, Cin and Cout are not zero, and that lanes
-// is between 1 and WORKGROUP_X. x_offset
-// and out_offset (in vec4) tell where in the bindings this dispatch's rows start. Invocations past the edges compute
-// on clamped addresses and do not store. Accumulation in f32, taps row by row, input channels ascending.
+// is between 1 and WORKGROUP_X. x_offset and out_offset (in vec4) tell where in the bindings this dispatch's rows start.
+// Invocations past the edges compute on clamped addresses and do not store. Accumulation in f32, taps row by row, input
+// channels ascending.
+//
+// Half the speed of conv2d/subgroup on SwiftShader and a quarter on lavapipe, but faster for very few output channels.
 
 const PIXELS: u32 = 8u;
 
