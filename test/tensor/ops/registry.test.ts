@@ -1,5 +1,13 @@
 import { type Family, families, LuaWebGpuError } from '@lua-webgpu/kernels';
-import { apply, type DType, type NdArray, type OpDefinition, openScope, registry } from '@lua-webgpu/tensor';
+import {
+  apply,
+  cast,
+  type DType,
+  type NdArray,
+  type OpDefinition,
+  openScope,
+  registry,
+} from '@lua-webgpu/tensor';
 import { afterAll, describe, expect, it } from 'vitest';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
 import { expectWithin, materialise } from '../../support/compare.ts';
@@ -64,10 +72,10 @@ for (const adapter of await adapterCases()) {
       it(`${op.name} refuses what it cannot take`, async () => {
         const device = await devices.open();
         expect(op.refusals.length).toBeGreaterThan(0);
-        for (const { code, inputs, attributes } of op.refusals) {
+        for (const { code, inputs, dtypes = op.inputDTypes, attributes } of op.refusals) {
           using scope = openScope(device);
           const tensors = inputs.map(
-            (shape, i) => shape && upload(scope, materialise(shape, 1) as NdArray, op.inputDTypes?.[i]),
+            (shape, i) => shape && upload(scope, materialise(shape, 1) as NdArray, dtypes?.[i]),
           );
           const what = `${op.name} ${JSON.stringify(inputs)} ${JSON.stringify(attributes)}`;
           expect(
@@ -87,7 +95,8 @@ for (const adapter of await adapterCases()) {
 
 function upload(scope: ReturnType<typeof openScope>, { data, shape }: NdArray, dtype: DType = 'f32') {
   const arrays = { f32: Float32Array, f16: Float32Array, i32: Int32Array, u32: Uint32Array };
-  return scope.tensor(arrays[dtype].from(data), shape);
+  const tensor = scope.tensor(arrays[dtype].from(data), shape);
+  return dtype === 'f16' ? cast(tensor, 'f16') : tensor;
 }
 
 function codeOf(action: () => unknown): string {

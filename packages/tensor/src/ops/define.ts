@@ -21,6 +21,8 @@ export interface Sample<A> {
 export interface Refusal<A> {
   readonly code: string;
   readonly inputs: Operands<Shape>;
+  /** dtypes of the inputs where they are not those of the samples. */
+  readonly dtypes?: readonly DType[];
   readonly attributes: A;
 }
 

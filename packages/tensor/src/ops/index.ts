@@ -1,9 +1,35 @@
+export { add, div, maximum, minimum, mul, sub } from './binary.ts';
+export { cast } from './cast.ts';
+export { toChannelsFirst, toChannelsLast } from './channels.ts';
+export { concat } from './concat.ts';
 export { conv2d } from './conv2d.ts';
 export { crop2d } from './crop2d.ts';
 export type { NdArray, OpDefinition, Operands, Refusal, Sample } from './define.ts';
 export { apply } from './define.ts';
+export { countNonFinite, firstNonFinite } from './finite.ts';
 export { matmul } from './matmul.ts';
 export { pad2d } from './pad2d.ts';
+export { permute } from './permute.ts';
 export { pixelShuffle } from './pixel-shuffle.ts';
 export { pixelUnshuffle } from './pixel-unshuffle.ts';
+export { max, mean, min, type ReduceOptions, sum } from './reduce.ts';
 export { registry } from './registry.ts';
+export { slice } from './slice.ts';
+export {
+  abs,
+  affine,
+  clamp,
+  exp,
+  gelu,
+  leakyRelu,
+  log,
+  neg,
+  reciprocal,
+  relu,
+  sigmoid,
+  silu,
+  sqrt,
+  square,
+  tanh,
+} from './unary.ts';
+export { upsampleNearest2d } from './upsample-nearest.ts';

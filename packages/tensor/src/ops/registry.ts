@@ -1,10 +1,20 @@
+import { binaryOps } from './binary.ts';
+import { castFromHalfOp, castToHalfOp } from './cast.ts';
+import { toChannelsFirstOp, toChannelsLastOp } from './channels.ts';
+import { concatOp } from './concat.ts';
 import { conv2dOp } from './conv2d.ts';
 import { crop2dOp } from './crop2d.ts';
 import type { OpDefinition } from './define.ts';
+import { countNonFiniteOp, firstNonFiniteOp } from './finite.ts';
 import { matmulOp } from './matmul.ts';
 import { pad2dOp } from './pad2d.ts';
+import { permuteOp } from './permute.ts';
 import { pixelShuffleOp } from './pixel-shuffle.ts';
 import { pixelUnshuffleOp } from './pixel-unshuffle.ts';
+import { reduceOps } from './reduce.ts';
+import { sliceOp } from './slice.ts';
+import { unaryOps } from './unary.ts';
+import { upsampleNearest2dOp } from './upsample-nearest.ts';
 
 /** Every op. The tests run all that is listed here. */
 // biome-ignore lint/suspicious/noExplicitAny: a list of ops with different attributes; each is used with its own samples only
@@ -15,4 +25,17 @@ export const registry: readonly OpDefinition<any>[] = [
   pad2dOp,
   pixelShuffleOp,
   pixelUnshuffleOp,
+  ...unaryOps,
+  ...binaryOps,
+  ...reduceOps,
+  permuteOp,
+  concatOp,
+  sliceOp,
+  toChannelsLastOp,
+  toChannelsFirstOp,
+  castToHalfOp,
+  castFromHalfOp,
+  countNonFiniteOp,
+  firstNonFiniteOp,
+  upsampleNearest2dOp,
 ];

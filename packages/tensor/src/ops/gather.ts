@@ -1,0 +1,22 @@
+import { elements, type Shape } from '../core/index.ts';
+import type { NdArray } from './define.ts';
+
+/** Contiguous strides of a shape, in elements. */
+export function stridesOf(shape: Shape): number[] {
+  return shape.map((_, axis) => elements(shape.slice(axis + 1)));
+}
+
+/** Float64 reference of strided copies: out[c] = x.data[first + Σ c·strides]. */
+export function gather(x: NdArray, shape: Shape, first: number, strides: readonly number[]): NdArray {
+  const data = Float64Array.from({ length: elements(shape) }, (_, index) => {
+    let rest = index;
+    let at = first;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const size = shape[axis] ?? 1;
+      at += (rest % size) * (strides[axis] ?? 0);
+      rest = Math.floor(rest / size);
+    }
+    return x.data[at] ?? Number.NaN;
+  });
+  return { shape, data };
+}
