@@ -7,7 +7,7 @@ const source = (name: string) => readFileSync(new URL(`${name}.wgsl`, import.met
 const copyKernel = defineKernel({
   name: 'ceiling/copy',
   source: source('copy'),
-  bindings: { from: read('vec4f'), to: write('vec4f') },
+  bindings: { source: read('vec4f'), destination: write('vec4f') },
   params: { groups: 'u32' },
   workgroup: () => [64, 1, 1],
   grid: ({ groups }) => [groups, 1, 1],
@@ -29,12 +29,12 @@ export const copyCeiling: BenchCase = {
   name: 'copy 32 MiB',
   async setup(device: Device) {
     const groups = 2 ** 25 / (64 * 64);
-    const buffers = { from: device.allocate(2 ** 25), to: device.allocate(2 ** 25) };
+    const buffers = { source: device.allocate(2 ** 25), destination: device.allocate(2 ** 25) };
     const params = { groups };
     return {
       run: () => device.dispatch(copyKernel, { buffers, params }),
       ...copyKernel.cost(params, {}),
-      dispose: () => [buffers.from, buffers.to].forEach((buffer) => void buffer.release()),
+      dispose: () => [buffers.source, buffers.destination].forEach((buffer) => void buffer.release()),
     };
   },
 };

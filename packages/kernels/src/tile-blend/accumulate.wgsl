@@ -10,8 +10,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (x < params.tileWidth) {
     let y = id.y;
     let plane = id.z;
-    let from = (plane * params.tileHeight + y) * params.tileWidth + x;
+    let source = (plane * params.tileHeight + y) * params.tileWidth + x;
     let to = (plane * params.height + params.top + y) * params.width + params.left + x;
-    out[to] += tile[from] * rowWeights[y] * columnWeights[x];
+    out[to] += tile[source] * rowWeights[y] * columnWeights[x];
   }
 }
