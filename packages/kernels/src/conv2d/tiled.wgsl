@@ -10,7 +10,7 @@
 // Invocations past the edges compute on clamped addresses and do not store. Accumulation in f32, taps row by row, input
 // channels ascending.
 //
-// Half the speed of conv2d/subgroup on SwiftShader and a quarter on lavapipe, but faster for very few output channels.
+// A quarter of the speed of conv2d/subgroup on lavapipe and 60 % on SwiftShader, but twice its speed for 4 output channels.
 
 const PIXELS: u32 = 8u;
 
