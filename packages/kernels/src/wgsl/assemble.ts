@@ -1,9 +1,10 @@
+import { KernelError } from '../errors.ts';
 import { type AnyKernel, activeBindings, type ParamType } from './kernel.ts';
 import { type Constants, preprocess } from './preprocess.ts';
 
 export interface AssembledShader {
   readonly text: string;
-  /** `file:line` of a line of the text, for compiler messages. */
+  /** `file:line` of a line of the text, for compiler messages; only the file for line 0, which means none in particular. */
   locate(line: number): string;
 }
 
@@ -25,7 +26,7 @@ export function assemble(kernel: AnyKernel, constants: Constants, immediates: bo
       let first = 1;
       for (const part of parts) {
         const count = part.text.split('\n').length;
-        if (line < first + count) return `${part.file}:${part.sourceLine(line - first + 1)}`;
+        if (line >= first && line < first + count) return `${part.file}:${part.sourceLine(line - first + 1)}`;
         first += count;
       }
       return `${kernel.name}.wgsl`;
@@ -61,20 +62,33 @@ function preludeOf(kernel: AnyKernel, constants: Constants, immediates: boolean)
   return lines.join('\n');
 }
 
-/** The bytes of a kernel's params: scalars of four bytes in the order of the declaration, no padding needed. */
+/**
+ * The bytes of a kernel's params: scalars of four bytes in the order of the declaration, no padding needed.
+ * @throws KernelError `kernel-params` for a value that is missing or that its type cannot hold
+ */
 export function packParams(
   kernel: AnyKernel,
   values: Readonly<Record<string, number>>,
 ): Uint8Array<ArrayBuffer> {
   const names = kernel.paramNames;
+  const types = kernel.params as Record<string, ParamType>;
   const bytes = new Uint8Array(names.length * 4);
   const view = new DataView(bytes.buffer);
-  names.forEach((name, index) => {
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
     const value = values[name] as number;
-    const type = (kernel.params as Record<string, ParamType>)[name];
+    const type = types[name];
     if (type === 'f32') view.setFloat32(index * 4, value, true);
     else if (type === 'i32') view.setInt32(index * 4, value, true);
     else view.setUint32(index * 4, value, true);
-  });
+    const held =
+      type === 'f32' ? typeof value === 'number' : value === (type === 'i32' ? value | 0 : value >>> 0);
+    if (held) continue;
+    throw new KernelError(
+      'kernel-params',
+      `${kernel.name}: the param ${name} is ${value}, which is no ${type}`,
+      'Pass every param that the kernel declares, integers where it says u32 or i32.',
+    );
+  }
   return bytes;
 }

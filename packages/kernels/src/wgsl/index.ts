@@ -9,6 +9,7 @@ export {
   foldGrid,
   type Grid,
   type Kernel,
+  maxParamBytes,
   type Params,
   type ParamType,
   read,

@@ -55,22 +55,60 @@ export interface Kernel<
 /** A kernel of any shape, for lists. */
 // biome-ignore lint/suspicious/noExplicitAny: grid, check and cost are contravariant in the params, so no narrower type holds every kernel
 export type AnyKernel = Kernel<any, any>;
+// biome-ignore lint/suspicious/noExplicitAny: as above
+type AnySpec = KernelSpec<any, any>;
 
 export const read = (element: string, when?: string): Binding =>
   when === undefined ? { access: 'read', element } : { access: 'read', element, when };
 export const write = (element: string, when?: string): Binding =>
   when === undefined ? { access: 'read_write', element } : { access: 'read_write', element, when };
 
-/** Declares a kernel. Nothing touches a device until the kernel is dispatched. */
+/** Bytes that the params of a kernel may take: a slot of the uniform ring. */
+export const maxParamBytes = 256;
+
+/**
+ * Declares a kernel. Nothing touches a device until the kernel is dispatched.
+ * @throws KernelError `kernel-declaration` for a declaration that contradicts itself
+ */
 export function defineKernel<
   const B extends Record<string, Binding>,
   const P extends Record<string, ParamType>,
 >(spec: KernelSpec<B, P>): Kernel<B, P> {
+  const problem = contradiction(spec);
+  if (problem) {
+    throw new KernelError(
+      'kernel-declaration',
+      `${spec.name} ${problem}`,
+      'Correct the call of defineKernel.',
+    );
+  }
   return {
     ...spec,
     constantNames: Object.keys(spec.constants ?? {}).sort(),
     paramNames: Object.keys(spec.params),
   };
+}
+
+function contradiction(spec: AnySpec): string | undefined {
+  const constants = Object.entries(spec.constants ?? {});
+  for (const [name, values] of constants) {
+    const sound = values.every(
+      (value) => typeof value === 'boolean' || (Number.isInteger(value) && value >= 0 && value < 2 ** 32),
+    );
+    if (!sound || values.length === 0) return `gives ${name} values that are neither booleans nor u32`;
+  }
+  for (const [name, { when }] of Object.entries<Binding>(spec.bindings)) {
+    const values = when === undefined ? [] : (spec.constants?.[when] ?? ['missing']);
+    if (!values.every((value) => typeof value === 'boolean')) {
+      return `has the binding ${name} when ${when}, which is no boolean constant`;
+    }
+  }
+  const bytes = 4 * Object.keys(spec.params).length;
+  if (bytes > maxParamBytes) return `has ${bytes} bytes of params; there is room for ${maxParamBytes}`;
+  const names = [...constants.map(([name]) => name), ...Object.keys(spec.bindings)];
+  const reserved = ['params', 'Params', 'WORKGROUP_X', 'WORKGROUP_Y', 'WORKGROUP_Z', subgroupSizeConstant];
+  const taken = [...names, ...reserved].find((name, index, all) => all.indexOf(name) !== index);
+  return taken && `uses the name ${taken} twice`;
 }
 
 /**
@@ -116,8 +154,12 @@ export function unsupported(
     return 'needs subgroups of one fixed size';
   }
   if (kernel.features?.includes('shader-f16') && !capabilities.f16) return 'needs shader-f16';
-  const [x, y, z] = kernel.workgroup(constants);
   const { limits } = capabilities;
+  const buffers = activeBindings(kernel, constants).length;
+  if (buffers > limits.maxStorageBuffersPerShaderStage) {
+    return `needs ${buffers} storage buffers, the device has ${limits.maxStorageBuffersPerShaderStage}`;
+  }
+  const [x, y, z] = kernel.workgroup(constants);
   if (x * y * z > limits.maxComputeInvocationsPerWorkgroup) {
     return `needs ${x * y * z} invocations in a workgroup, the device has ${limits.maxComputeInvocationsPerWorkgroup}`;
   }
