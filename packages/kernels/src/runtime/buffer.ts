@@ -10,6 +10,8 @@ export class GpuBuffer {
   readonly id: number;
   /** False for a buffer that the caller brought: releasing it leaves the GPUBuffer alone. */
   readonly owned: boolean;
+  /** Number of the submission that wrote the content last; 0 where no submission did. The device keeps it. */
+  writtenBy = 0;
   #released = false;
 
   constructor(fields: {
@@ -41,4 +43,8 @@ export class GpuBuffer {
 }
 
 /** A buffer or a byte range of one, as a kernel's operand. */
-export type BufferRange = GpuBuffer | { readonly buffer: GpuBuffer; readonly offset: number; readonly size: number };
+export type BufferRange =
+  | GpuBuffer
+  | { readonly buffer: GpuBuffer; readonly offset: number; readonly size: number };
+
+export const bufferOf = (range: BufferRange): GpuBuffer => ('offset' in range ? range.buffer : range);

@@ -1,16 +1,24 @@
-import { packParams } from '../wgsl/index.ts';
-import { type Binding, type Kernel, type Params, type ParamType, resolveConstants, unsupported } from '../wgsl/index.ts';
-import type { Constants } from '../wgsl/index.ts';
-import { BindGroupCache } from './bind-groups.ts';
-import { type BufferRange, GpuBuffer } from './buffer.ts';
 import type { Capabilities } from '../capabilities.ts';
-import { AllocationError, DeviceLostError, GpuValidationError, KernelError, LifetimeError } from '../errors.ts';
+import { type DeviceLostError, KernelError } from '../errors.ts';
+import {
+  type AnyKernel,
+  type Binding,
+  type Constants,
+  type Kernel,
+  maxParamBytes,
+  type ParamType,
+  resolveConstants,
+  unsupported,
+} from '../wgsl/index.ts';
+import { GpuBuffer } from './buffer.ts';
+import { type Dispatch, Dispatcher } from './dispatcher.ts';
+import { deviceLost, inErrorScopes, refused } from './error-scopes.ts';
 import { Failures } from './failures.ts';
-import { PipelineCache } from './pipelines.ts';
+import { checkForeign, checkTransfer, checkUsable, wholeWords } from './operands.ts';
 import type { AdapterDescription } from './platform/types.ts';
 import { Poison } from './poison.ts';
 import { BufferPool, type MemoryReport } from './pool.ts';
-import { Recorder } from './recorder.ts';
+import { maxDispatches, Recorder } from './recorder.ts';
 import { TableCache } from './tables.ts';
 import { Transfer } from './transfer.ts';
 import { UniformRing } from './uniform-ring.ts';
@@ -30,12 +38,6 @@ export interface DeviceOptions {
   readonly owned: boolean;
 }
 
-export interface Dispatch<B extends Record<string, Binding>, P extends Record<string, ParamType>> {
-  readonly buffers: { readonly [K in keyof B]?: BufferRange | undefined };
-  readonly params: Params<P>;
-  readonly constants?: Constants;
-}
-
 /** An open GPU device: memory, recording and read-back. Made by `openDevice`. */
 export class Device {
   readonly gpu: GPUDevice;
@@ -50,11 +52,11 @@ export class Device {
   readonly #owned: boolean;
   readonly #failures = new Failures();
   readonly #pool: BufferPool;
-  readonly #pipelines: PipelineCache;
-  readonly #bindGroups: BindGroupCache;
+  readonly #dispatcher: Dispatcher;
   readonly #recorder: Recorder;
   readonly #transfer: Transfer;
   readonly #poison: Poison | undefined;
+  #tellLost: (error: DeviceLostError) => void = () => undefined;
 
   constructor(gpu: GPUDevice, options: DeviceOptions) {
     this.gpu = gpu;
@@ -62,34 +64,42 @@ export class Device {
     this.capabilities = options.capabilities;
     this.force = options.force;
     this.#owned = options.owned;
-    this.lost = gpu.lost.then((info) => this.#lose(info.message || info.reason || 'unknown'));
+    this.lost = new Promise((resolve) => {
+      this.#tellLost = resolve;
+    });
+    void gpu.lost.then(({ message, reason }) => this.#lose(message || reason || 'unknown'));
+    const { limits } = options.capabilities;
     const watch = (outcome: Promise<Error | undefined>) => this.#failures.watch(outcome);
-    const uniformSlot = Math.max(64, options.capabilities.limits.minUniformBufferOffsetAlignment);
     const paramsLayout = gpu.createBindGroupLayout({
       label: 'params',
       entries: [
-        { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform', hasDynamicOffset: true } },
+        {
+          binding: 0,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: 'uniform', hasDynamicOffset: true },
+        },
       ],
     });
-    this.#pipelines = new PipelineCache(gpu, options.capabilities, paramsLayout, watch);
-    this.#bindGroups = new BindGroupCache(gpu);
-    this.#pool = new BufferPool({
-      create: (bytes) => this.#createBuffer(bytes),
-      onDestroy: (id) => this.#bindGroups.forget(id),
-      limits: options.capabilities.limits,
+    this.#dispatcher = new Dispatcher(gpu, options.capabilities, paramsLayout, watch, (buffer, by) =>
+      this.#checkBuffer(buffer, by),
+    );
+    this.#pool = new BufferPool(gpu, watch, {
+      limits,
       maxPooledBytes: options.maxPooledBytes,
       budgetBytes: options.budgetBytes,
     });
-    const ring = new UniformRing(gpu, uniformSlot, paramsLayout);
+    const slot = Math.max(maxParamBytes, limits.minUniformBufferOffsetAlignment);
+    const ring = new UniformRing(gpu, maxDispatches, slot, paramsLayout);
     this.#recorder = new Recorder(gpu, ring, (kernels, submit) => this.#submit(kernels, submit));
-    this.#transfer = new Transfer(gpu, this.#recorder);
+    this.#transfer = new Transfer(gpu, this.#recorder, watch);
     this.tables = new TableCache((data, label) => this.upload(data, label));
     this.#poison = options.poison ? new Poison(gpu, this.#recorder) : undefined;
   }
 
   /**
-   * Device memory of `bytes` bytes with unspecified content.
-   * @throws AllocationError `buffer-too-large`, `out-of-memory`
+   * Device memory of `bytes` bytes with unspecified content. Where the device itself has no room, the next await
+   * throws `out-of-memory`.
+   * @throws AllocationError `buffer-too-large`, `out-of-memory` past the budget
    * @throws DeviceLostError
    */
   allocate(bytes: number, label = 'buffer'): GpuBuffer {
@@ -106,100 +116,124 @@ export class Device {
     return buffer;
   }
 
-  /** Overwrites part of a buffer, after what is recorded already. Offset in bytes, a multiple of 4. */
+  /**
+   * Overwrites part of a buffer, after what is recorded already. Offset and length in bytes, multiples of 4 (the
+   * length unless it ends the buffer).
+   * @throws KernelError `kernel-range`, LifetimeError, DeviceLostError
+   */
   write(buffer: GpuBuffer, offset: number, data: ArrayBufferView): void {
-    this.#checkBuffer(buffer, 'write');
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    const tail = bytes.byteLength % 4;
-    if (tail === 0) return this.#transfer.upload(buffer.gpu, offset, bytes);
-    const padded = new Uint8Array(bytes.byteLength + 4 - tail);
-    padded.set(bytes);
-    this.#transfer.upload(buffer.gpu, offset, padded);
+    const overwritten = offset === 0 && bytes.byteLength >= buffer.byteLength;
+    this.#checkBuffer(buffer, 'write', overwritten);
+    checkTransfer('write', buffer, offset, bytes.byteLength);
+    const padded = wholeWords(bytes.byteLength);
+    if (padded === bytes.byteLength) {
+      this.#transfer.upload(buffer.gpu, offset, bytes);
+    } else {
+      const words = new Uint8Array(padded);
+      words.set(bytes);
+      this.#transfer.upload(buffer.gpu, offset, words);
+    }
+    if (overwritten) buffer.writtenBy = 0;
   }
 
-  /** Lends the caller's own GPUBuffer (usage STORAGE | COPY_SRC | COPY_DST); releasing it leaves it alive. */
+  /**
+   * Lends the caller's own GPUBuffer (usage STORAGE | COPY_SRC | COPY_DST, whole words); releasing it leaves it alive.
+   * @throws KernelError `kernel-buffer`, DeviceLostError
+   */
   wrap(gpu: GPUBuffer, byteLength = gpu.size): GpuBuffer {
-    return new GpuBuffer({ device: this, gpu, byteLength, capacity: gpu.size, id: this.#pool.foreignId(), owned: false });
+    this.#failures.throwIfFatal();
+    checkForeign(gpu, byteLength);
+    const id = this.#pool.foreignId();
+    return new GpuBuffer({ device: this, gpu, byteLength, capacity: gpu.size, id, owned: false });
   }
 
   /** Why this device cannot run the kernel with these constants, or undefined. */
-  unsupported(kernel: Kernel, constants: Constants = {}): string | undefined {
+  unsupported(kernel: AnyKernel, constants: Constants = {}): string | undefined {
     return unsupported(kernel, resolveConstants(kernel, constants, this.capabilities), this.capabilities);
   }
 
   /**
+   * Compiles a kernel ahead of its first dispatch. Some drivers (lavapipe) still leave the better part of the work to
+   * the first dispatch.
+   * @throws ShaderError `wgsl-*`, KernelError `kernel-unsupported`, `kernel-constant`, and what `read` throws
+   */
+  async compile(kernel: AnyKernel, constants: Constants = {}): Promise<void> {
+    this.#failures.throwIfFatal();
+    this.#dispatcher.compile(kernel, constants);
+    await this.#failures.settle(Promise.resolve());
+  }
+
+  /**
    * Records one dispatch.
-   * @throws KernelError `kernel-unsupported`, `kernel-constant`, `kernel-precondition`, `kernel-binding`
-   * @throws DeviceLostError
+   * @throws KernelError `kernel-unsupported`, `kernel-constant`, `kernel-precondition`, `kernel-params`,
+   *   `kernel-binding`, `kernel-aliased`, `kernel-grid`
+   * @throws AllocationError `binding-too-large`
+   * @throws ShaderError for a kernel that is known not to compile
+   * @throws LifetimeError, DeviceLostError
    */
   dispatch<B extends Record<string, Binding>, P extends Record<string, ParamType>>(
     kernel: Kernel<B, P>,
-    { buffers, params, constants: given = {} }: Dispatch<B, P>,
+    dispatch: Dispatch<B, P>,
   ): void {
     this.#failures.throwIfFatal();
-    const constants = resolveConstants(kernel, given, this.capabilities);
-    const reason = unsupported(kernel, constants, this.capabilities);
-    if (reason) {
-      throw new KernelError('kernel-unsupported', `${kernel.name} ${reason}`, 'Let the family choose the variant.');
-    }
-    const broken = kernel.check?.(params, constants);
-    if (broken) {
-      throw new KernelError(
-        'kernel-precondition',
-        `${kernel.name}: ${broken} (params ${JSON.stringify(params)})`,
-        'Call the family, which picks a variant that takes this shape.',
-      );
-    }
-    const compiled = this.#pipelines.get(kernel, constants);
-    const ranges = compiled.bindingNames.map((name) => this.#range(kernel.name, name, buffers[name]));
-    const packed = packParams(kernel, params);
-    const grid = kernel.grid(params, constants);
-    if (grid[0] === 0 || grid[1] === 0 || grid[2] === 0) return;
-    this.#recorder.dispatch({
-      kernel: kernel.name,
-      pipeline: compiled.pipeline,
-      bindGroup: this.#bindGroups.get(compiled, ranges),
-      params: packed,
-      immediates: packed.byteLength <= this.capabilities.immediateBytes,
-      grid,
-      flops: kernel.cost(params, constants).flops,
-    });
+    const prepared = this.#dispatcher.prepare(kernel, dispatch);
+    if (!prepared) return;
+    for (const buffer of prepared.written) buffer.writtenBy = this.#failures.serial;
+    this.#recorder.dispatch(prepared.command);
   }
 
-  /** Records a copy between buffers; offsets and length in bytes, multiples of 4. */
+  /**
+   * Records a copy between two buffers; offsets and length in bytes, multiples of 4.
+   * @throws KernelError `kernel-range`, LifetimeError, DeviceLostError
+   */
   copy(from: GpuBuffer, fromOffset: number, to: GpuBuffer, toOffset: number, bytes: number): void {
     this.#checkBuffer(from, 'copy');
-    this.#checkBuffer(to, 'copy');
-    if (bytes > 0) this.#recorder.copy(from.gpu, fromOffset, to.gpu, toOffset, bytes);
+    this.#checkBuffer(to, 'copy', toOffset === 0 && bytes >= to.byteLength);
+    checkTransfer('copy', from, fromOffset, bytes);
+    checkTransfer('copy', to, toOffset, bytes);
+    if (bytes === 0) return;
+    if (from.gpu === to.gpu) {
+      throw new KernelError(
+        'kernel-range',
+        'copy: both sides are one buffer',
+        'Copy by way of a third buffer.',
+      );
+    }
+    to.writtenBy = this.#failures.serial;
+    this.#recorder.copy(from.gpu, fromOffset, to.gpu, toOffset, wholeWords(bytes));
   }
 
   /** Records filling a whole buffer with zeros. */
   clear(buffer: GpuBuffer): void {
-    this.#checkBuffer(buffer, 'clear');
-    if (buffer.byteLength > 0) this.#recorder.clear(buffer.gpu, 0, Math.ceil(buffer.byteLength / 4) * 4);
+    this.#checkBuffer(buffer, 'clear', true);
+    buffer.writtenBy = this.#failures.serial;
+    if (buffer.byteLength > 0) this.#recorder.clear(buffer.gpu, 0, wholeWords(buffer.byteLength));
   }
 
   /**
-   * Submits what is recorded and copies bytes back; offset and length in bytes.
+   * Submits what is recorded and copies bytes back; offset in bytes, a multiple of 4.
    * @throws DeviceLostError, GpuValidationError, AllocationError, ShaderError for anything that went wrong so far
+   * @throws KernelError `kernel-range`, LifetimeError
    */
   async read(buffer: GpuBuffer, offset = 0, bytes = buffer.byteLength - offset): Promise<ArrayBuffer> {
     this.#checkBuffer(buffer, 'read');
+    const padded = wholeWords(bytes);
+    checkTransfer('read', buffer, offset, padded);
     if (bytes === 0) return await this.#failures.settle(Promise.resolve(new ArrayBuffer(0)));
-    const padded = Math.ceil(bytes / 4) * 4;
     const data = await this.#failures.settle(this.#transfer.read(buffer.gpu, offset, padded));
     return padded === bytes ? data : data.slice(0, bytes);
   }
 
-  /** Submits what is recorded, without waiting. */
+  /** Submits what is recorded, without waiting. @throws DeviceLostError */
   flush(): void {
+    this.#failures.throwIfFatal();
     this.#recorder.flush();
   }
 
   /** Submits what is recorded and waits until the queue is idle. Throws as `read` does. */
   async synchronize(): Promise<void> {
-    this.#failures.throwIfFatal();
-    this.#recorder.flush();
+    this.flush();
     await this.#failures.settle(this.gpu.queue.onSubmittedWorkDone());
   }
 
@@ -215,17 +249,23 @@ export class Device {
 
   /** Takes a released buffer back; called by `GpuBuffer.release`. */
   reclaim(buffer: GpuBuffer): void {
-    if (!buffer.owned) return this.#bindGroups.forget(buffer.id);
-    this.#poison?.fill(buffer.gpu, buffer.capacity);
-    this.#pool.give(buffer);
+    if (!buffer.owned) return;
+    if (!this.#failures.isFatal) this.#poison?.fill(buffer.gpu, buffer.capacity);
+    this.#pool.give(buffer.id);
   }
 
-  /** Frees everything. Pending reads reject with `device-lost`. */
+  /**
+   * Frees everything, buffers that are in use as well. Pending reads reject with `device-lost`, later calls throw it.
+   * A GPUDevice that the caller brought stays alive.
+   */
   destroy(): void {
     this.#lose('destroyed by the program');
-    this.#transfer.destroy();
     this.tables.clear();
-    this.#pool.trim(0);
+    this.#recorder.destroy();
+    this.#transfer.destroy();
+    this.#poison?.destroy();
+    this.#dispatcher.destroy();
+    this.#pool.destroy();
     if (this.#owned) this.gpu.destroy();
   }
 
@@ -233,79 +273,26 @@ export class Device {
     this.destroy();
   }
 
-  #lose(reason: string): DeviceLostError {
-    const error = new DeviceLostError(
-      'device-lost',
-      `the GPU device was lost: ${reason}`,
-      'Open a new device and load the model again; tensors of the lost device are gone.',
-    );
+  #lose(reason: string): void {
+    const error = deviceLost(reason);
     this.#failures.fatal(error);
-    return error;
-  }
-
-  #createBuffer(size: number): GPUBuffer {
-    const { gpu } = this;
-    gpu.pushErrorScope('out-of-memory');
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const buffer = gpu.createBuffer({ size, usage });
-    this.#failures.watch(
-      gpu
-        .popErrorScope()
-        .then((error) =>
-          error
-            ? new AllocationError(
-                'out-of-memory',
-                `the device could not allocate ${size} bytes: ${error.message}`,
-                'Close other programs that use the GPU, or pass a smaller `tile` or batch.',
-              )
-            : undefined,
-        ),
-    );
-    return buffer;
+    this.#tellLost(error);
   }
 
   #submit(kernels: ReadonlySet<string>, submit: () => void): void {
-    this.gpu.pushErrorScope('validation');
-    submit();
-    this.#failures.watch(
-      this.gpu
-        .popErrorScope()
-        .then((error) =>
-          error
-            ? new GpuValidationError(
-                'gpu-validation',
-                `a submission with ${[...kernels].join(', ') || 'copies only'} failed: ${error.message}`,
-                'This is a defect of the library; please report it with the message.',
-              )
-            : undefined,
-        ),
-    );
-    this.#transfer.afterSubmit();
+    const { error } = inErrorScopes(this.gpu, ['internal', 'out-of-memory', 'validation'], submit);
+    const what = `a submission with ${[...kernels].join(', ') || 'copies only'}`;
+    this.#failures.watchSubmission(error.then((found) => found && refused(what, found.message)));
     this.#pool.trim();
   }
 
-  #range(kernel: string, name: string, range: BufferRange | undefined): BufferRange {
-    if (!range) throw new KernelError('kernel-binding', `${kernel} needs a buffer for ${name}`, 'Pass every binding.');
-    const buffer = 'offset' in range ? range.buffer : range;
-    this.#checkBuffer(buffer, kernel);
-    const size = 'offset' in range ? range.size : range.byteLength;
-    const limit = this.capabilities.limits.maxStorageBufferBindingSize;
-    if (size > limit) {
-      throw new AllocationError(
-        'binding-too-large',
-        `${kernel}: ${name} has ${size} bytes, a binding holds ${limit}`,
-        'Work on smaller pieces: pass a smaller `tile` or batch.',
-      );
-    }
-    return range;
-  }
-
-  #checkBuffer(buffer: GpuBuffer, by: string): void {
-    if (buffer.released) {
-      throw new LifetimeError('tensor-disposed', `${by} got a buffer that was released`, 'Keep it until its last use.');
-    }
-    if (buffer.device !== this) {
-      throw new LifetimeError('tensor-device', `${by} got a buffer of another device`, 'Read it back and upload it here.');
-    }
+  /** @param overwritten the old content does not matter */
+  #checkBuffer(buffer: GpuBuffer, by: string, overwritten = false): void {
+    this.#failures.throwIfFatal();
+    checkUsable(this, buffer, by);
+    const failure = this.#pool.failureOf(buffer.id);
+    if (failure) throw failure;
+    const damage = overwritten ? undefined : this.#failures.damage(buffer.writtenBy);
+    if (damage) throw damage;
   }
 }

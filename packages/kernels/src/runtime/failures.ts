@@ -1,34 +1,69 @@
+/** A problem that WebGPU may report later than the call that caused it. */
+interface Watched {
+  readonly outcome: Promise<Error | undefined>;
+  /** Whether somebody waits for it already, who will then be told. */
+  awaited: boolean;
+}
+
+/** Submissions `from` to `to`, and why what they wrote cannot be trusted. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly error: Error;
+}
+
+/** Spans remembered: more failures than that, and buffers as old as the first of them, mean a caller past caring. */
+const remembered = 64;
+
 /**
- * Errors that WebGPU reports later than the call that caused them. They are collected here and thrown by the next
- * await; the loss of the device rejects every pending and every later await.
+ * Errors that WebGPU reports later than the call that caused them. Everybody who waits while one is found is told,
+ * else the next who waits; the loss of the device rejects every pending and every later await.
+ *
+ * A submission that fails takes everything recorded in it along, also the work of callers who did nothing wrong. So
+ * submissions are numbered, buffers remember the number of the one that wrote them last, and `damage` says of such
+ * a number whether the content can be trusted: a caller who was not told may not compute on with wrong numbers.
  */
 export class Failures {
-  readonly #pending = new Set<Promise<void>>();
+  readonly #pending = new Set<Watched>();
+  readonly #resources = new Set<Promise<void>>();
   readonly #waiting = new Set<(error: Error) => void>();
-  #first: Error | undefined;
+  #causes: Span[] = [];
+  #damages: Span[] = [];
+  #unheard: Error | undefined;
   #fatal: Error | undefined;
+  #serial = 1;
 
-  /** Watches a scope's outcome. */
-  watch(outcome: Promise<Error | undefined>): void {
-    const settled: Promise<void> = outcome
-      .then(
-        (error) => this.report(error),
-        // popErrorScope rejects when the device is lost, which `fatal` reports in its own words.
-        () => undefined,
-      )
-      .finally(() => this.#pending.delete(settled));
-    this.#pending.add(settled);
+  /** Number of the submission that is being recorded. */
+  get serial(): number {
+    return this.#serial;
   }
 
-  /** The first error is the cause; those after it are its consequences. */
-  report(error: Error | undefined): void {
-    this.#first ??= error;
+  /** Watches what submissions will use: a buffer, a pipeline, a bind group. */
+  watch(outcome: Promise<Error | undefined>): void {
+    const from = this.#serial;
+    const watched = this.#add(outcome);
+    const noted: Promise<void> = watched.outcome.then((error) => {
+      this.#resources.delete(noted);
+      if (error) this.#causes = [...this.#causes, { from, to: this.#serial, error }].slice(-remembered);
+    });
+    this.#resources.add(noted);
+  }
+
+  /** Watches the submission that was recorded; what is recorded from here on belongs to the next. */
+  watchSubmission(outcome: Promise<Error | undefined>): void {
+    const from = this.#serial;
+    this.#serial += 1;
+    this.#add(outcome.then((error) => error && this.#explain(from, error)));
   }
 
   fatal(error: Error): void {
     this.#fatal ??= error;
-    for (const reject of this.#waiting) reject(error);
+    for (const reject of this.#waiting) reject(this.#fatal);
     this.#waiting.clear();
+  }
+
+  get isFatal(): boolean {
+    return this.#fatal !== undefined;
   }
 
   /** Throws at once if the device is gone. */
@@ -36,21 +71,63 @@ export class Failures {
     if (this.#fatal) throw this.#fatal;
   }
 
-  /** Waits for `work` and for every open scope; throws what they found, or the device's loss. */
+  /** Why content that submission `serial` wrote cannot be trusted, or undefined when it can. */
+  damage(serial: number): Error | undefined {
+    if (this.#damages.length === 0) return undefined;
+    return this.#damages.find(({ from, to }) => from <= serial && serial <= to)?.error;
+  }
+
+  /** Waits for `work` and for everything that is watched; throws what was found, or the device's loss. */
   async settle<T>(work: Promise<T>): Promise<T> {
-    this.throwIfFatal();
+    if (this.#fatal) {
+      void work.catch(() => undefined);
+      throw this.#fatal;
+    }
+    const unheard = this.#unheard;
+    this.#unheard = undefined;
+    const watched = [...this.#pending];
+    for (const each of watched) each.awaited = true;
     return await new Promise<T>((resolve, reject) => {
       this.#waiting.add(reject);
-      Promise.allSettled([work, ...this.#pending])
-        .then(([outcome]) => {
-          this.#waiting.delete(reject);
-          const error = this.#first;
-          this.#first = undefined;
-          if (error) reject(error);
-          else if (outcome.status === 'rejected') reject(outcome.reason);
-          else resolve(outcome.value);
-        })
-        .catch(reject);
+      const finish = async (): Promise<T> => {
+        const [outcome] = await Promise.allSettled([work]);
+        // In the order in which they were watched: the first is the cause, the others are its consequences.
+        const errors = await Promise.all(watched.map((each) => each.outcome));
+        const error = unheard ?? errors.find((each) => each !== undefined);
+        if (error) throw error;
+        if (outcome.status === 'fulfilled') return outcome.value;
+        // A map that fails because the device is lost may be told before the loss is.
+        await new Promise((tick) => setTimeout(tick, 0));
+        throw this.#fatal ?? outcome.reason;
+      };
+      void finish()
+        .then(resolve, reject)
+        .finally(() => this.#waiting.delete(reject));
     });
+  }
+
+  #add(outcome: Promise<Error | undefined>): Watched {
+    const watched: Watched = {
+      awaited: false,
+      outcome: outcome
+        // popErrorScope may reject when the device is lost, which `fatal` reports in its own words.
+        .catch(() => undefined)
+        .then((error) => {
+          this.#pending.delete(watched);
+          if (!watched.awaited) this.#unheard ??= error;
+          return error;
+        }),
+    };
+    this.#pending.add(watched);
+    return watched;
+  }
+
+  /** Notes the damage, and finds what the submission failed from: a buffer or pipeline that is broken, if one is. */
+  async #explain(serial: number, error: Error): Promise<Error> {
+    await Promise.all(this.#resources);
+    const to = this.#serial;
+    const cause = this.#causes.find((each) => each.from <= serial && serial <= each.to)?.error ?? error;
+    this.#damages = [...this.#damages, { from: serial, to, error: cause }].slice(-remembered);
+    return cause;
   }
 }

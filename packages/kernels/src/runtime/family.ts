@@ -1,8 +1,8 @@
 import type { Capabilities } from '../capabilities.ts';
-import type { Device } from './device.ts';
 import { KernelError } from '../errors.ts';
-import { type AnyKernel, unsupported } from '../wgsl/index.ts';
 import type { Constants } from '../wgsl/index.ts';
+import { type AnyKernel, unsupported } from '../wgsl/index.ts';
+import type { Device } from './device.ts';
 
 /** One way to compute a family's operation. */
 export interface Variant<Shape> {
@@ -23,7 +23,11 @@ export interface Family<Shape, V extends Variant<Shape> = Variant<Shape>> {
 }
 
 /** Why a variant cannot be used for a shape on a device, or undefined when it can. */
-export function refusal<Shape>(variant: Variant<Shape>, capabilities: Capabilities, shape: Shape): string | undefined {
+export function refusal<Shape>(
+  variant: Variant<Shape>,
+  capabilities: Capabilities,
+  shape: Shape,
+): string | undefined {
   return variant.refuses?.(shape) ?? unsupported(variant.kernel, variant.constants(shape), capabilities);
 }
 
@@ -31,7 +35,11 @@ export function refusal<Shape>(variant: Variant<Shape>, capabilities: Capabiliti
  * The variant for a shape: the forced one if the device names one, else the first that fits.
  * @throws KernelError `kernel-forced` when the forced variant does not exist or does not fit, `kernel-none` when none fits
  */
-export function pick<Shape, V extends Variant<Shape>>(family: Family<Shape, V>, device: Device, shape: Shape): V {
+export function pick<Shape, V extends Variant<Shape>>(
+  family: Family<Shape, V>,
+  device: Device,
+  shape: Shape,
+): V {
   const { capabilities } = device;
   const forced = device.force.get(family.name);
   if (forced !== undefined) {

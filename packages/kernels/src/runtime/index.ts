@@ -1,7 +1,8 @@
 export { listAdapters } from '#platform';
 export { type Band, bandRange, rowBands } from './bands.ts';
 export { type BufferRange, GpuBuffer } from './buffer.ts';
-export { Device, type Dispatch } from './device.ts';
+export { Device } from './device.ts';
+export type { Dispatch } from './dispatcher.ts';
 export { type Family, pick, refusal, type Variant } from './family.ts';
 export { type OpenOptions, openDevice } from './open.ts';
 export type { AdapterDescription, AdapterRequest } from './platform/types.ts';

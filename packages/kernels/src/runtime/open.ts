@@ -1,7 +1,7 @@
 import { requestPlatformAdapter } from '#platform';
 import { type Limits, readCapabilities } from '../capabilities.ts';
-import { Device } from './device.ts';
 import { AdapterError } from '../errors.ts';
+import { Device } from './device.ts';
 import type { AdapterDescription } from './platform/types.ts';
 
 export interface OpenOptions {

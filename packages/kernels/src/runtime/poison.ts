@@ -9,7 +9,11 @@ export class Poison {
 
   constructor(gpu: GPUDevice, recorder: Recorder) {
     this.#recorder = recorder;
-    this.#source = gpu.createBuffer({ label: 'poison', size: chunk, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    this.#source = gpu.createBuffer({
+      label: 'poison',
+      size: chunk,
+      usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
     gpu.queue.writeBuffer(this.#source, 0, new Uint8Array(chunk).fill(0xff));
   }
 
@@ -17,5 +21,9 @@ export class Poison {
     for (let offset = 0; offset < bytes; offset += chunk) {
       this.#recorder.copy(this.#source, 0, buffer, offset, Math.min(chunk, bytes - offset));
     }
+  }
+
+  destroy(): void {
+    this.#source.destroy();
   }
 }

@@ -1,5 +1,6 @@
 import type { Limits } from '../capabilities.ts';
 import { AllocationError } from '../errors.ts';
+import { inErrorScopes, outOfMemory } from './error-scopes.ts';
 
 /**
  * Bytes of device memory. `inUse` leaves out the constant `tables` that the device keeps, `peak` has them.
@@ -32,57 +33,67 @@ export function sizeClass(bytes: number): number {
 
 /**
  * Lends GPUBuffers and takes them back. There is one queue, so a buffer taken back may be lent at once; destroying
- * one has to wait until the commands that name it are submitted, which is why `trim` is the recorder's to call.
+ * one has to wait until the commands that name it are submitted, which is why `trim` is called after submissions.
  */
 export class BufferPool {
-  readonly #create: (bytes: number) => GPUBuffer;
-  readonly #onDestroy: (id: number) => void;
-  readonly #limits: Limits;
+  readonly #gpu: GPUDevice;
+  readonly #watch: (outcome: Promise<Error | undefined>) => void;
+  readonly #limit: number;
   readonly #maxPooled: number;
   readonly #budget: number;
   readonly #free = new Map<number, PooledBuffer[]>();
+  readonly #lent = new Map<number, PooledBuffer>();
+  /** Why the device could not allocate a buffer that was lent meanwhile. */
+  readonly #broken = new Map<number, Error>();
   #inUse = 0;
   #pooled = 0;
   #peak = 0;
   #created = 0;
   #nextId = 1;
+  #makeRoom = false;
 
-  constructor(options: {
-    create: (bytes: number) => GPUBuffer;
-    onDestroy: (id: number) => void;
-    limits: Limits;
-    maxPooledBytes: number;
-    budgetBytes: number;
-  }) {
-    this.#create = options.create;
-    this.#onDestroy = options.onDestroy;
-    this.#limits = options.limits;
+  constructor(
+    gpu: GPUDevice,
+    watch: (outcome: Promise<Error | undefined>) => void,
+    options: { limits: Limits; maxPooledBytes: number; budgetBytes: number },
+  ) {
+    this.#gpu = gpu;
+    this.#watch = watch;
+    this.#limit = options.limits.maxBufferSize - (options.limits.maxBufferSize % 4);
     this.#maxPooled = options.maxPooledBytes;
     this.#budget = options.budgetBytes;
   }
 
   /** @throws AllocationError `buffer-too-large` past the device's limit, `out-of-memory` past the budget. */
   take(bytes: number, label: string): PooledBuffer {
-    const limit = this.#limits.maxBufferSize;
-    if (bytes > limit) {
+    if (!(bytes <= this.#limit)) {
       throw new AllocationError(
         'buffer-too-large',
-        `${label} needs a buffer of ${bytes} bytes; the device allows ${limit}`,
+        `${label} needs a buffer of ${bytes} bytes; the device allows ${this.#limit}`,
         'Work on smaller pieces: pass a smaller `tile` or batch.',
       );
     }
-    const capacity = Math.min(sizeClass(bytes), limit - (limit % 4));
+    const capacity = Math.min(sizeClass(bytes), this.#limit);
+    if (this.#inUse + capacity > this.#budget) throw this.#overBudget(bytes, label);
     const reused = this.#free.get(capacity)?.pop();
     if (reused) this.#pooled -= capacity;
-    else if (this.#inUse + capacity > this.#budget) throw this.#outOfMemory(bytes, label);
     const buffer = reused ?? this.#new(capacity);
+    this.#lent.set(buffer.id, buffer);
     this.#inUse += capacity;
     this.#peak = Math.max(this.#peak, this.#inUse);
     return buffer;
   }
 
-  give(buffer: PooledBuffer): void {
+  /** Takes back what `take` gave, once. */
+  give(id: number): void {
+    const buffer = this.#lent.get(id);
+    if (!buffer) return;
+    this.#lent.delete(id);
     this.#inUse -= buffer.capacity;
+    if (this.#broken.delete(id)) {
+      buffer.gpu.destroy();
+      return;
+    }
     this.#pooled += buffer.capacity;
     const list = this.#free.get(buffer.capacity);
     if (list) list.push(buffer);
@@ -94,22 +105,47 @@ export class BufferPool {
     return this.#nextId++;
   }
 
-  /** Destroys free buffers until the cap holds. Only between submissions. */
-  trim(cap = this.#maxPooled): void {
+  /** Why a lent buffer has no memory behind it, or undefined when it has. */
+  failureOf(id: number): Error | undefined {
+    return this.#broken.size === 0 ? undefined : this.#broken.get(id);
+  }
+
+  /**
+   * Destroys free buffers until the cap and the budget hold, and all of them after an allocation that failed. Only
+   * right after a submission.
+   */
+  trim(): void {
+    const cap = this.#makeRoom ? 0 : Math.min(this.#maxPooled, Math.max(0, this.#budget - this.#inUse));
+    this.#makeRoom = false;
+    if (this.#pooled <= cap) return;
     for (const [capacity, list] of [...this.#free].sort((a, b) => b[0] - a[0])) {
       while (this.#pooled > cap && list.length > 0) {
-        const buffer = list.pop() as PooledBuffer;
         this.#pooled -= capacity;
-        this.#onDestroy(buffer.id);
-        buffer.gpu.destroy();
+        list.pop()?.gpu.destroy();
       }
       if (list.length === 0) this.#free.delete(capacity);
     }
   }
 
+  /** Destroys every buffer, those that are lent as well. */
+  destroy(): void {
+    for (const { gpu } of [...this.#lent.values(), ...[...this.#free.values()].flat()]) gpu.destroy();
+    this.#lent.clear();
+    this.#free.clear();
+    this.#broken.clear();
+    this.#inUse = 0;
+    this.#pooled = 0;
+  }
+
   /** `tables` are the bytes lent to the table cache. */
   report(tables: number): MemoryReport {
-    return { inUse: this.#inUse - tables, tables, pooled: this.#pooled, peak: this.#peak, created: this.#created };
+    return {
+      inUse: this.#inUse - tables,
+      tables,
+      pooled: this.#pooled,
+      peak: this.#peak,
+      created: this.#created,
+    };
   }
 
   resetPeak(): void {
@@ -117,11 +153,35 @@ export class BufferPool {
   }
 
   #new(capacity: number): PooledBuffer {
+    const id = this.#nextId++;
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const { value: gpu, error } = inErrorScopes(this.#gpu, ['out-of-memory', 'validation'], () =>
+      this.#gpu.createBuffer({ size: capacity, usage }),
+    );
     this.#created += 1;
-    return { gpu: this.#create(capacity), capacity, id: this.#nextId++ };
+    this.#watch(
+      error.then((found) => {
+        if (!found) return undefined;
+        const failure = outOfMemory(capacity, found.message);
+        this.#break(id, failure);
+        return failure;
+      }),
+    );
+    return { gpu, capacity, id };
   }
 
-  #outOfMemory(bytes: number, label: string): AllocationError {
+  /** The device had no room for this buffer: it is not lent again, and what lies unused makes room. */
+  #break(id: number, error: Error): void {
+    if (this.#lent.has(id)) this.#broken.set(id, error);
+    for (const [capacity, list] of this.#free) {
+      const kept = list.filter((buffer) => buffer.id !== id);
+      this.#pooled -= capacity * (list.length - kept.length);
+      this.#free.set(capacity, kept);
+    }
+    this.#makeRoom = true;
+  }
+
+  #overBudget(bytes: number, label: string): AllocationError {
     return new AllocationError(
       'out-of-memory',
       `${label} needs ${bytes} bytes; ${this.#inUse} of the budget of ${this.#budget} bytes are in use`,

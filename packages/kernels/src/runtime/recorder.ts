@@ -13,8 +13,11 @@ export interface Command {
   readonly flops: number;
 }
 
-const maxDispatches = 128;
+/** Dispatches of one submission. */
+export const maxDispatches = 128;
 const maxFlops = 5e9;
+/** Copies and clears of one submission: a bound on the encoder's memory where nothing is dispatched. */
+const maxCopies = 1024;
 
 /**
  * Appends dispatches and copies to one open command encoder. Submitting is what costs CPU time, so it happens when
@@ -30,6 +33,7 @@ export class Recorder {
   #bindGroup: GPUBindGroup | undefined;
   #kernels = new Set<string>();
   #dispatches = 0;
+  #copies = 0;
   #flops = 0;
 
   constructor(
@@ -40,11 +44,6 @@ export class Recorder {
     this.#gpu = gpu;
     this.#uniforms = uniforms;
     this.#onSubmit = onSubmit;
-  }
-
-  /** True while nothing is recorded that has not been submitted. */
-  get empty(): boolean {
-    return this.#encoder === undefined;
   }
 
   dispatch(command: Command): void {
@@ -69,25 +68,50 @@ export class Recorder {
   }
 
   copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
-    this.#closePass();
-    this.#openEncoder().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+    this.#betweenPasses().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+    this.#countCopy();
   }
 
   clear(buffer: GPUBuffer, offset: number, bytes: number): void {
-    this.#closePass();
-    this.#openEncoder().clearBuffer(buffer, offset, bytes);
+    this.#betweenPasses().clearBuffer(buffer, offset, bytes);
+    this.#countCopy();
   }
 
   flush(): void {
     const encoder = this.#encoder;
     if (!encoder) return;
+    const kernels = this.#kernels;
     this.#closePass();
-    this.#uniforms.upload();
-    this.#onSubmit(this.#kernels, () => this.#gpu.queue.submit([encoder.finish()]));
+    this.#forget();
+    this.#onSubmit(kernels, () => {
+      this.#uniforms.upload();
+      this.#gpu.queue.submit([encoder.finish()]);
+    });
+  }
+
+  /** Drops what is recorded and frees the ring; nothing can be recorded any more. */
+  destroy(): void {
+    this.#closePass();
+    this.#forget();
+    this.#uniforms.destroy();
+  }
+
+  #countCopy(): void {
+    this.#copies += 1;
+    if (this.#copies >= maxCopies) this.flush();
+  }
+
+  #forget(): void {
     this.#encoder = undefined;
     this.#kernels = new Set();
     this.#dispatches = 0;
+    this.#copies = 0;
     this.#flops = 0;
+  }
+
+  #betweenPasses(): GPUCommandEncoder {
+    this.#closePass();
+    return this.#openEncoder();
   }
 
   #openEncoder(): GPUCommandEncoder {

@@ -1,60 +1,48 @@
-const slotsPerBlock = 256;
-
-interface Block {
-  readonly gpu: GPUBuffer;
-  readonly bindGroup: GPUBindGroup;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 /**
- * Params of kernels on devices without immediates: a ring of uniform blocks bound with a dynamic offset. A block is written once, right before the
- * submission that reads it; the queue orders that write after earlier submissions, so blocks are reused at once.
+ * Params of kernels where the device has no immediates, or too few: one block of slots, bound with a dynamic offset.
+ * It is written once, right before the submission that reads it; the queue orders that write after earlier
+ * submissions, so the block is reused at once.
  */
 export class UniformRing {
   readonly #gpu: GPUDevice;
   readonly #slot: number;
-  readonly #layout: GPUBindGroupLayout;
-  readonly #blocks: Block[] = [];
+  readonly #block: GPUBuffer;
+  readonly #bindGroup: GPUBindGroup;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
   #used = 0;
 
-  constructor(gpu: GPUDevice, slotBytes: number, layout: GPUBindGroupLayout) {
+  /** @param slots dispatches of one submission  @param slotBytes a multiple of the device's uniform offset alignment */
+  constructor(gpu: GPUDevice, slots: number, slotBytes: number, layout: GPUBindGroupLayout) {
     this.#gpu = gpu;
     this.#slot = slotBytes;
-    this.#layout = layout;
+    this.#bytes = new Uint8Array(slots * slotBytes);
+    this.#block = gpu.createBuffer({
+      label: 'params',
+      size: slots * slotBytes,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    this.#bindGroup = gpu.createBindGroup({
+      label: 'params',
+      layout,
+      entries: [{ binding: 0, resource: { buffer: this.#block, size: slotBytes } }],
+    });
   }
 
+  /** Takes the next slot for these params and binds it. */
   set(pass: GPUComputePassEncoder, params: Uint8Array<ArrayBuffer>): void {
-    const block = this.#block(Math.floor(this.#used / slotsPerBlock));
-    const offset = (this.#used % slotsPerBlock) * this.#slot;
-    block.bytes.set(params, offset);
-    pass.setBindGroup(1, block.bindGroup, [offset]);
+    const offset = this.#used * this.#slot;
+    this.#bytes.set(params, offset);
+    pass.setBindGroup(1, this.#bindGroup, [offset]);
     this.#used += 1;
   }
 
+  /** Writes the slots that were taken; for the moment before the submission that reads them. */
   upload(): void {
-    for (let first = 0; first < this.#used; first += slotsPerBlock) {
-      const block = this.#block(first / slotsPerBlock);
-      const bytes = Math.min(this.#used - first, slotsPerBlock) * this.#slot;
-      this.#gpu.queue.writeBuffer(block.gpu, 0, block.bytes, 0, bytes);
-    }
+    if (this.#used > 0) this.#gpu.queue.writeBuffer(this.#block, 0, this.#bytes, 0, this.#used * this.#slot);
     this.#used = 0;
   }
 
-  #block(index: number): Block {
-    const existing = this.#blocks[index];
-    if (existing) return existing;
-    const size = slotsPerBlock * this.#slot;
-    const gpu = this.#gpu.createBuffer({
-      label: 'params',
-      size,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-    const bindGroup = this.#gpu.createBindGroup({
-      layout: this.#layout,
-      entries: [{ binding: 0, resource: { buffer: gpu, size: this.#slot } }],
-    });
-    const block = { gpu, bindGroup, bytes: new Uint8Array(size) };
-    this.#blocks[index] = block;
-    return block;
+  destroy(): void {
+    this.#block.destroy();
   }
 }
