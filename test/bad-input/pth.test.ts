@@ -311,6 +311,8 @@ const rows: readonly (readonly [what: string, file: Uint8Array, code: string, sa
   ['a Git LFS pointer', utf8('version https://git-lfs.github.com/spec/v1\n'), 'is-lfs-pointer', 'Git LFS'],
   ['an empty file', new Uint8Array(0), 'not-zip', 'not a zip'],
   ['random bytes', Uint8Array.of(1, 2, 3, 4, 5), 'not-zip', 'not a zip'],
+  ['a pickle of protocol 1', Uint8Array.of(0x80, 1, 2, 3), 'not-zip', 'not a zip'],
+  ['a pickle of protocol 6', Uint8Array.of(0x80, 6, 2, 3), 'not-zip', 'not a zip'],
   ['a truncated archive', fixture('params').subarray(0, 900), 'truncated', 'central directory'],
   ['another zip archive', zipOf({ 'x.npy': utf8('x') }), 'not-checkpoint', '0 entries data.pkl'],
   [

@@ -231,6 +231,11 @@ describe('pickles that newer PyTorch writes', () => {
     ]);
   });
 
+  it('a tower of lists as deep as is allowed', () => {
+    const code = [...Array<number>(101).fill(OP.EMPTY_LIST), ...Array<number>(100).fill(OP.APPEND)];
+    expect(JSON.stringify(read(code))).toBe('['.repeat(101) + ']'.repeat(101));
+  });
+
   it('keys that are integers, and values that are shared', () => {
     const code = py.list([...py.dict([py.int(0), py.str('a')]), ...py.put(9)], py.get(9), py.get(9));
     const [first, second, third] = read(code) as PthValue[];

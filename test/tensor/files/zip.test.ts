@@ -178,6 +178,7 @@ describe('archives that lie are refused', () => {
     ],
     ['a stored entry of two sizes', central(stored, 24, 4, text.length - 1), 'pth-corrupt'],
     ['more bytes than deflate can make', central(packed, 24, 4, 0x7fffffff), 'pth-corrupt'],
+    ['a deflated entry that ends early', central(packed, 20, 4, 12), 'pth-corrupt'],
     ['a deflated entry of no bytes', central(packed, 20, 4, 0), 'pth-corrupt'],
     ['an entry that runs into the directory', central(stored, 20, 4, text.length + 1), 'pth-zip'],
     ['an entry beyond the directory', central(stored, 42, 4, 1 << 30), 'pth-zip'],
@@ -190,6 +191,12 @@ describe('archives that lie are refused', () => {
     ['nothing', new Uint8Array(0), 'pth-truncated'],
   ])('%s', (_, archive, code) => {
     expect(refusal(() => open(archive).read('a')).code).toBe(code);
+  });
+
+  it('a directory that is longer than the archive', () => {
+    const broken = stored.slice();
+    new DataView(broken.buffer).setUint32(broken.length - 10, broken.length, true);
+    expect(refusal(() => open(broken)).code).toBe('pth-zip');
   });
 
   it('an entry twice', () => {

@@ -93,7 +93,7 @@ function decodeHeader(
   }
   let text: string;
   try {
-    // Decode a copy-free view; ignoreBOM keeps a byte order mark, which the check below then refuses.
+    // ignoreBOM keeps a byte order mark, which the check below then refuses.
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset + 8, byteLength);
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(view);
   } catch {
