@@ -50,12 +50,23 @@ export function readCapabilities(
   const hasSubgroups = !portable && device.features.has('subgroups');
   const fixedSize = info !== undefined && info.subgroupMinSize === info.subgroupMaxSize;
   const reported = device.limits as unknown as Record<string, number>;
-  const limits = Object.fromEntries(limitNames.map((name) => [name, reported[name] ?? 0])) as unknown as Limits;
+  const limits = Object.fromEntries(
+    limitNames.map((name) => [name, reported[name] ?? 0]),
+  ) as unknown as Limits;
   return {
     subgroupSize: hasSubgroups && fixedSize ? info.subgroupMaxSize : undefined,
     f16: !portable && device.features.has('shader-f16'),
     immediateBytes: portable ? 0 : (reported.maxImmediateSize ?? 0),
     software,
-    limits: { ...limits, ...options.limits },
+    limits: lowered(limits, options.limits ?? {}),
   };
+}
+
+/** Weaker limits take the place of the device's; stronger ones it could not keep. */
+function lowered(limits: Limits, wanted: Partial<Limits>): Limits {
+  const weaker = (name: keyof Limits) =>
+    name.startsWith('min')
+      ? Math.max(limits[name], wanted[name] ?? 0)
+      : Math.min(limits[name], wanted[name] ?? Infinity);
+  return Object.fromEntries(limitNames.map((name) => [name, weaker(name)])) as unknown as Limits;
 }

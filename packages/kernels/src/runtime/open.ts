@@ -2,6 +2,7 @@ import { requestPlatformAdapter } from '#platform';
 import { type Limits, readCapabilities } from '../capabilities.ts';
 import { AdapterError } from '../errors.ts';
 import { Device } from './device.ts';
+import { parseForced } from './family.ts';
 import type { AdapterDescription } from './platform/types.ts';
 
 export interface OpenOptions {
@@ -30,10 +31,12 @@ const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 
 
 /**
  * Opens a GPU device.
+ * @throws KernelError `kernel-forced` for a malformed LUA_WEBGPU_KERNEL
  * @throws AdapterError `adapter-none`, `adapter-unknown`, `adapter-no-webgpu`, `adapter-device`
  */
 export async function openDevice(options: OpenOptions = {}): Promise<Device> {
   const portable = options.featureLevel === 'compatibility';
+  const force = options.force ?? parseForced(globalThis.process?.env?.LUA_WEBGPU_KERNEL ?? '');
   const { gpu, description } = await acquire(options, portable);
   const software = description.kind === 'software';
   return new Device(gpu, {
@@ -42,7 +45,7 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
     maxPooledBytes: options.maxPooledBytes ?? 512 * 2 ** 20,
     budgetBytes: options.budgetBytes ?? Number.POSITIVE_INFINITY,
     poison: options.poison ?? false,
-    force: new Map(Object.entries(options.force ?? forcedByEnvironment())),
+    force: new Map(Object.entries(force)),
     owned: options.device === undefined,
   });
 }
@@ -99,11 +102,4 @@ function maximumLimits(adapter: GPUAdapter): Record<string, number> {
     'maxComputeWorkgroupsPerDimension',
   ];
   return Object.fromEntries(wanted.map((name) => [name, adapter.limits[name] as number]));
-}
-
-/** `LUA_WEBGPU_KERNEL=matmul:tiled,conv2d:tiled` */
-function forcedByEnvironment(): Record<string, string> {
-  const text = globalThis.process?.env?.LUA_WEBGPU_KERNEL ?? '';
-  const pairs = text.split(',').filter((entry) => entry.includes(':'));
-  return Object.fromEntries(pairs.map((entry) => entry.split(':').slice(0, 2) as [string, string]));
 }
