@@ -42,7 +42,7 @@ export class Scope {
 
   /**
    * Uploads values. The dtype follows the array: Int32Array i32, Uint32Array u32, else f32.
-   * @throws ShapeError `shape-mismatch`, AllocationError
+   * @throws ShapeError `shape-mismatch`, `shape-invalid`, `dtype-unknown`, AllocationError
    */
   tensor(data: TensorData, shape: Shape): Tensor {
     this.#open('tensor');
@@ -55,14 +55,15 @@ export class Scope {
       );
     }
     const array = ArrayBuffer.isView(data) ? data : Float32Array.from(data);
-    const dtype: DType = array instanceof Int32Array ? 'i32' : array instanceof Uint32Array ? 'u32' : 'f32';
+    const dtype = dtypeOf(array);
     const storage = new Storage(this.device.upload(array, 'tensor'));
     return new Tensor({ shape, dtype, storage, scope: this });
   }
 
-  /** A tensor of unspecified content, for an op to fill. @throws AllocationError */
+  /** A tensor of unspecified content, for an op to fill. @throws ShapeError `shape-invalid`, AllocationError */
   empty(shape: Shape, dtype: DType = 'f32', label = 'tensor'): Tensor {
     this.#open(label);
+    checkShape(shape);
     const storage = new Storage(this.device.allocate(byteLength(dtype, elements(shape)), label));
     return new Tensor({ shape, dtype, storage, scope: this });
   }
@@ -82,8 +83,19 @@ export class Scope {
     return new Tensor({ shape, dtype, storage: new Storage(this.device.wrap(buffer, bytes)), scope: this });
   }
 
-  /** The same memory as a tensor of this scope, so that what is computed from it lands here. */
+  /**
+   * The same memory as a tensor of this scope, so that what is computed from it lands here. It may come from any
+   * scope of the device, and lives at least as long as this handle on it.
+   * @throws LifetimeError `tensor-disposed`, `tensor-device`, `scope-ended`
+   */
   borrow(tensor: Tensor): Tensor {
+    if (tensor.device !== this.device) {
+      throw new LifetimeError(
+        'tensor-device',
+        `borrow: the tensor ${formatShape(tensor.shape)} is on another device than the scope`,
+        'Read it back and upload it.',
+      );
+    }
     return tensor.view(this);
   }
 
@@ -133,9 +145,24 @@ export class Scope {
 
   #open(action: string): void {
     if (this.#disposed) {
-      throw new LifetimeError('scope-ended', `${action}: the scope has ended`, 'Make the tensor in a scope that is open.');
+      throw new LifetimeError(
+        'scope-ended',
+        `${action}: the scope has ended`,
+        'Make the tensor in a scope that is open.',
+      );
     }
   }
+}
+
+function dtypeOf(array: unknown): DType {
+  if (array instanceof Float32Array) return 'f32';
+  if (array instanceof Int32Array) return 'i32';
+  if (array instanceof Uint32Array) return 'u32';
+  throw new ShapeError(
+    'dtype-unknown',
+    'tensor: the values are no Float32Array, Int32Array, Uint32Array or array of numbers',
+    'Convert them, for instance with Float32Array.from(values).',
+  );
 }
 
 /** A root scope on a device. */
@@ -161,7 +188,11 @@ export function joinScopes(op: string, operands: readonly Tensor[]): Scope {
   let inner: Scope | undefined;
   for (const operand of operands) {
     if (operands[0] && operand.device !== operands[0].device) {
-      throw new LifetimeError('tensor-device', `${op}: the operands are on two devices`, 'Read one back and upload it.');
+      throw new LifetimeError(
+        'tensor-device',
+        `${op}: the operands are on two devices`,
+        'Read one back and upload it.',
+      );
     }
     const { scope } = operand;
     if (!scope) continue;

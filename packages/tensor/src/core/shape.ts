@@ -46,11 +46,19 @@ export function requireRank(op: string, operand: string, shape: Shape, rank: num
 /** @throws ShapeError `dtype-mismatch` unless the operand has one of these dtypes */
 export function requireDType(op: string, operand: string, dtype: DType, ...allowed: DType[]): void {
   if (allowed.includes(dtype)) return;
-  throw new ShapeError('dtype-mismatch', `${op}: ${operand} is ${dtype}, not ${allowed.join(' or ')}`, 'Use cast() first.');
+  throw new ShapeError(
+    'dtype-mismatch',
+    `${op}: ${operand} is ${dtype}, not ${allowed.join(' or ')}`,
+    'Use cast() first.',
+  );
 }
 
 /** @throws ShapeError `shape-invalid` unless every size is a non-negative integer and the rank at most 5 */
 export function checkShape(shape: Shape): void {
   if (shape.length <= 5 && shape.every((size) => Number.isSafeInteger(size) && size >= 0)) return;
-  throw new ShapeError('shape-invalid', `${formatShape(shape)} is no tensor shape`, 'Use up to five sizes, integers from 0.');
+  throw new ShapeError(
+    'shape-invalid',
+    `${formatShape(shape)} is no tensor shape`,
+    'Use up to five sizes, integers from 0.',
+  );
 }

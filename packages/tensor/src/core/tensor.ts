@@ -2,7 +2,7 @@ import { type Device, type GpuBuffer, LifetimeError, ShapeError } from '@lua-web
 import { f16ToF32Bits } from '../files/index.ts';
 import type { DType } from './dtype.ts';
 import type { Scope } from './scope.ts';
-import { elements, formatShape, type Shape, type TensorSpec } from './shape.ts';
+import { checkShape, elements, formatShape, type Shape, type TensorSpec } from './shape.ts';
 
 /** Device memory shared by the tensors that are views of it, given back when the last one is disposed. */
 export class Storage {
@@ -13,9 +13,8 @@ export class Storage {
     this.buffer = buffer;
   }
 
-  retain(): this {
+  retain(): void {
     this.#references += 1;
-    return this;
   }
 
   release(): void {
@@ -76,25 +75,27 @@ export class Tensor implements TensorSpec {
     return this.#storage.buffer;
   }
 
-  /** The same memory under another shape; one size may be −1. @throws ShapeError `shape-mismatch` */
+  /** The same memory under another shape; one size may be −1. @throws ShapeError `shape-mismatch`, `shape-invalid` */
   reshape(shape: Shape): Tensor {
     this.buffer('reshape');
-    const known = elements(shape.filter((size) => size !== -1));
-    const full = shape.map((size) => (size === -1 ? this.size / known : size));
-    if (elements(full) !== this.size || !full.every(Number.isInteger) || full.filter((_, i) => shape[i] === -1).length > 1) {
+    const given = shape.filter((size) => size !== -1);
+    checkShape(shape.map((size) => (size === -1 ? 0 : size)));
+    const full = shape.map((size) => (size === -1 ? this.size / elements(given) : size));
+    const open = shape.length - given.length;
+    if (open > 1 || elements(full) !== this.size || !full.every(Number.isInteger)) {
       throw new ShapeError(
         'shape-mismatch',
         `reshape: ${formatShape(this.shape)} cannot become ${formatShape(shape)}`,
         'Keep the number of elements.',
       );
     }
-    return new Tensor({ shape: full, dtype: this.dtype, storage: this.#storage.retain(), scope: this.#scope });
+    return this.#handle(full, this.#scope);
   }
 
-  /** Another handle on the same memory, owned by `scope`. */
+  /** Another handle on the same memory, owned by `scope`. @throws LifetimeError `scope-ended` */
   view(scope: Scope): Tensor {
     this.buffer('view');
-    return new Tensor({ shape: this.shape, dtype: this.dtype, storage: this.#storage.retain(), scope });
+    return this.#handle(this.shape, scope);
   }
 
   /** Reads the values back; f16 is widened. Throws what the device found wrong so far. */
@@ -127,8 +128,15 @@ export class Tensor implements TensorSpec {
 
   /** Called by Scope.keep. */
   moveTo(scope: Scope | undefined): void {
+    scope?.adopt(this);
     this.#scope?.forget(this);
     this.#scope = scope;
-    scope?.adopt(this);
+  }
+
+  #handle(shape: Shape, scope: Scope | undefined): Tensor {
+    const handle = new Tensor({ shape, dtype: this.dtype, storage: this.#storage, scope });
+    // Counted once the scope has taken the handle: an ended one throws, and nobody would release what was counted.
+    this.#storage.retain();
+    return handle;
   }
 }
