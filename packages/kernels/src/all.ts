@@ -1,6 +1,8 @@
 import { castFromHalfFamily, castToHalfFamily } from './cast/index.ts';
 import { conv2dFamily } from './conv2d/index.ts';
 import { binaryFamily, unaryFamily } from './elementwise/index.ts';
+import { fft2dFamily, fftModulate, fftPasses } from './fft2d/index.ts';
+import { scharrFamily } from './filter/index.ts';
 import { finiteFamily } from './finite/index.ts';
 import { layerNormFamily } from './layer-norm/index.ts';
 import { toChannelsFirstFamily, toChannelsLastFamily, upsampleNearestFamily } from './layout/index.ts';
@@ -9,6 +11,7 @@ import { padFamily } from './pad/index.ts';
 import { copyFamily } from './permute/index.ts';
 import { pixelShuffleFamily } from './pixel-shuffle/index.ts';
 import { reduceFamily } from './reduce/index.ts';
+import { resizeFamily } from './resize/index.ts';
 import type { Family } from './runtime/index.ts';
 import type { AnyKernel } from './wgsl/index.ts';
 import { tileBlendAccumulate } from './tile-blend/index.ts';
@@ -22,12 +25,15 @@ export const families: readonly Family<any, any>[] = [
   castToHalfFamily,
   conv2dFamily,
   copyFamily,
+  fft2dFamily,
   finiteFamily,
   layerNormFamily,
   matmulFamily,
   padFamily,
   pixelShuffleFamily,
   reduceFamily,
+  resizeFamily,
+  scharrFamily,
   toChannelsFirstFamily,
   toChannelsLastFamily,
   unaryFamily,
@@ -38,5 +44,7 @@ export const families: readonly Family<any, any>[] = [
 /** Every kernel; the tests compile each with every combination of its constants. */
 export const kernels: readonly AnyKernel[] = [
   ...families.flatMap(({ variants }) => variants.map(({ kernel }) => kernel)),
+  ...fftPasses.values(),
+  fftModulate,
   tileBlendAccumulate,
 ];

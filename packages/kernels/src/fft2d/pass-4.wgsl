@@ -1,0 +1,26 @@
+// The pass of radix 4: see pass.wgsl. Written out, since not every compiler unrolls loops over private arrays.
+
+@compute @workgroup_size(WORKGROUP_X, 1, 1)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let b = butterfly(group, groups, lane, 4u);
+  let z0 = read_value(b, 0u);
+  var z1 = read_value(b, 1u);
+  var z2 = read_value(b, 2u);
+  var z3 = read_value(b, 3u);
+  if (params.span > 1u) {
+    z1 = rotated(b, 1u, z1);
+    z2 = rotated(b, 2u, z2);
+    z3 = rotated(b, 3u, z3);
+  }
+  let y = dft4(z0, z1, z2, z3);
+  if (b.live) {
+    write_value(b, 0u, y[0]);
+    write_value(b, 1u, y[1]);
+    write_value(b, 2u, y[2]);
+    write_value(b, 3u, y[3]);
+  }
+}
