@@ -1,0 +1,72 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  gelu,
+  leakyRelu,
+  openScope,
+  parseSafetensors,
+  relu,
+  sigmoid,
+  silu,
+  type Tensor,
+  toFloat32,
+  toFloat64,
+} from '@lua-webgpu/tensor';
+import { afterAll, describe, expect, it } from 'vitest';
+import { compareGolden, entry, goldenCase, referenceFolder } from '../../golden/load.ts';
+import { adapterCases, DeviceSet } from '../../support/adapters.ts';
+
+const golden = goldenCase('op_norm_act');
+const cases: [input: string, output: string, op: (x: Tensor) => Tensor][] = [
+  ['activations/in.x', 'activations/out.gelu', gelu],
+  ['activations/in.x', 'activations/out.leaky_relu_0.01', (x) => leakyRelu(x, { slope: 0.01 })],
+  ['activations/in.x', 'activations/out.leaky_relu_0.2', (x) => leakyRelu(x, { slope: 0.2 })],
+  ['gelu_huge/in.x', 'gelu_huge/out.y', gelu],
+];
+
+/** Cases of a folder that others made, by the names they have there. */
+const others: Record<string, (x: Tensor) => Tensor> = {
+  gelu_erf: gelu,
+  silu,
+  sigmoid,
+  relu,
+  'lrelu0.01': (x) => leakyRelu(x, { slope: 0.01 }),
+  'lrelu0.2': (x) => leakyRelu(x, { slope: 0.2 }),
+};
+const path = join(referenceFolder() ?? '', 'data', 'op_norm_act.safetensors');
+const reference =
+  referenceFolder() && existsSync(path) ? parseSafetensors(readFileSync(path), path) : undefined;
+
+for (const adapter of await adapterCases()) {
+  describe(`activations and PyTorch on ${adapter.label}`, () => {
+    const devices = new DeviceSet(adapter);
+    afterAll(() => devices.close());
+
+    for (const [input, output, op] of cases) {
+      it(output, async () => {
+        const x = entry(golden.inputs, input);
+        using scope = openScope(await devices.open());
+        const y = op(scope.tensor(x.data, x.shape));
+        const expected = entry(golden.outputs, output);
+        const difference = compareGolden(expected, await y.read(), y.shape);
+        expect(difference).toMatchObject({ within: true });
+      });
+    }
+
+    for (const [name, op] of reference ? Object.entries(others) : []) {
+      it(`${name} of the reference folder`, async () => {
+        if (!reference) return;
+        const x = entry(reference.tensors, `${name}/in.x`);
+        const expected = toFloat64(entry(reference.tensors, `${name}/out.y`));
+        using scope = openScope(await devices.open());
+        const y = await op(scope.tensor(toFloat32(x), x.shape)).read();
+        const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+        const worst = expected.reduce(
+          (max, value, i) => Math.max(max, Math.abs(value - (y[i] ?? Number.NaN))),
+          0,
+        );
+        expect(worst / largest).toBeLessThan(3e-6);
+      });
+    }
+  });
+}
