@@ -53,7 +53,7 @@ export function checkBinding(kernel: string, name: string, range: BufferRange, l
 }
 
 /**
- * WebGPU lets no two bindings of a dispatch overlap if the kernel writes one of them.
+ * WebGPU lets a dispatch either read or write a buffer, whatever the ranges, and write only ranges that do not overlap.
  * @throws KernelError `kernel-aliased`
  */
 export function checkAliases(kernel: string, compiled: CompiledKernel, ranges: readonly BufferRange[]): void {
@@ -62,18 +62,18 @@ export function checkAliases(kernel: string, compiled: CompiledKernel, ranges: r
     if (!target) continue;
     for (let other = 0; other < ranges.length; other++) {
       const range = ranges[other];
-      if (other === written || !range || !overlap(target, range)) continue;
+      if (other === written || !range || bufferOf(range).gpu !== bufferOf(target).gpu) continue;
+      if (compiled.written.includes(other) && !overlap(target, range)) continue;
       throw new KernelError(
         'kernel-aliased',
-        `${kernel} writes ${compiled.bindingNames[written]}, which shares memory with ${compiled.bindingNames[other]}`,
-        'Write to a buffer of its own; no kernel works in place on another operand.',
+        `${kernel} writes ${compiled.bindingNames[written]}, which shares its buffer with ${compiled.bindingNames[other]}`,
+        'Write to a buffer of its own: a dispatch cannot read and write one buffer, not even different parts of it.',
       );
     }
   }
 }
 
 function overlap(a: BufferRange, b: BufferRange): boolean {
-  if (bufferOf(a).gpu !== bufferOf(b).gpu) return false;
   const [aStart, aEnd] = span(a);
   const [bStart, bEnd] = span(b);
   return aStart < bEnd && bStart < aEnd;
