@@ -12,19 +12,16 @@ export interface DemoGolden {
   /** Largest allowed |difference| relative to `max`. */
   readonly tolerance: number;
   /** By name of the example. */
-  readonly results: Readonly<
-    Record<
-      string,
-      {
-        readonly shape: readonly number[];
-        /** max |value| of the whole result. */
-        readonly max: number;
-        /** Every `stride`-th value in row-major order. */
-        readonly stride: number;
-        readonly values: readonly number[];
-      }
-    >
-  >;
+  readonly results: Readonly<Record<string, GoldenLatent>>;
+}
+
+export interface GoldenLatent {
+  readonly shape: readonly number[];
+  /** max |value| of the whole result. */
+  readonly max: number;
+  /** Every `stride`-th value in row-major order. */
+  readonly stride: number;
+  readonly values: readonly number[];
 }
 
 /**
@@ -46,4 +43,16 @@ export function examplesFolder(): string {
 
 export async function readGolden(folder: string): Promise<DemoGolden> {
   return JSON.parse(await readFile(join(folder, 'demo-golden.json'), 'utf8')) as DemoGolden;
+}
+
+/** Largest |difference| relative to the maximum; infinite for another shape or where anything is NaN. */
+export function goldenError(
+  expected: GoldenLatent,
+  actual: { readonly data: Float32Array; readonly shape: readonly number[] },
+): number {
+  if (actual.shape.join() !== expected.shape.join()) return Number.POSITIVE_INFINITY;
+  return expected.values.reduce((largest, value, i) => {
+    const error = Math.abs((actual.data[i * expected.stride] ?? Number.NaN) - value) / expected.max;
+    return Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(largest, error);
+  }, 0);
 }

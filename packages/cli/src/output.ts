@@ -24,7 +24,7 @@ export class Output {
   print(line = ''): void {
     if (this.json) return;
     this.#clearBar();
-    this.#streams.stdout.write(`${line}\n`);
+    this.#streams.stdout.write(`${printable(line)}\n`);
   }
 
   /** The result, for programs. Call it once. */
@@ -35,7 +35,7 @@ export class Output {
   /** A line beside the result: the adapter in use, a warning. */
   note(line: string): void {
     this.#clearBar();
-    this.#streams.stderr.write(`${line}\n`);
+    this.#streams.stderr.write(`${printable(line)}\n`);
   }
 
   warn(line: string): void {
@@ -76,4 +76,12 @@ function describeError(error: unknown): { code: string; message: string; fix: st
     message: at === undefined ? message : `${message} (${at})`,
     fix: 'This is a mistake in lua-webgpu: please report it with this line and what you ran.',
   };
+}
+
+/** Names and metadata come out of files: spells out the control characters that would steer a terminal. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }

@@ -1,11 +1,11 @@
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { createLua, preset } from '@lua-webgpu/lua-model';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { type DemoGolden, examplesFolder, readGolden } from '../demo-data.ts';
+import { examplesFolder, goldenError, readGolden } from '../demo-data.ts';
 import { mebibytes, Stopwatch, withDevice } from '../device.ts';
 import { readLatent } from '../latent-file.ts';
-import { type HostLatent, upscaleOnDevice } from '../upscaling.ts';
+import { upscaleOnDevice } from '../upscaling.ts';
 
 const spec = {
   name: 'demo',
@@ -35,7 +35,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
       const watch = new Stopwatch();
       const latent = await readLatent(join(folder, `${example}.safetensors`));
       const result = await upscaleOnDevice(device, model, latent, { scale, label: example }, context, watch);
-      const error = difference(expected, result);
+      const error = goldenError(expected, result);
       const right = error <= golden.tolerance;
       passed &&= right;
       const { upscale = 0, read = 0 } = watch.report();
@@ -56,31 +56,29 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
     return { adapter: device.adapter, model: label, results, peakBytes: device.memory().peak, passed };
   });
   output.result(report);
+  output.print('(The first time includes compiling the shaders.)');
   output.print(`adapter: ${report.adapter.name} (${report.adapter.kind})`);
   output.print(`peak GPU memory: ${mebibytes(report.peakBytes)}`);
   output.print();
-  for (const line of report.passed ? next : wrong) output.print(line);
+  for (const line of report.passed ? next(invocation()) : wrong) output.print(line);
   return report.passed ? 0 : 1;
 }
 
-const next = [
+const next = (command: string) => [
   'Next:',
-  '  lua-webgpu upscale LATENT.safetensors --scale 2 --weights MODEL.safetensors --out LARGE.safetensors',
-  '  lua-webgpu upscale --help     what goes in and what comes out',
-  '  lua-webgpu doctor             adapters, limits and a test of single kernels',
+  `  ${command} upscale LATENT.safetensors --scale 2 --weights MODEL.safetensors --out LARGE.safetensors`,
+  `  ${command} upscale --help     what goes in and what comes out`,
+  `  ${command} doctor             adapters, limits and a test of single kernels`,
 ];
+
+/** What to write on a command line for this program: its name where it is installed, else as it was started. */
+function invocation(): string {
+  const script = process.argv[1] ?? '';
+  return basename(script) === 'main.js' ? `node ${relative(process.cwd(), script)}` : 'lua-webgpu';
+}
 
 const wrong = [
   'The results are wrong on this adapter. lua-webgpu doctor tests single kernels; --adapter chooses another adapter.',
 ];
-
-/** Largest |difference| relative to the maximum; infinite for another shape or where anything is NaN. */
-function difference(expected: DemoGolden['results'][string], { data, shape }: HostLatent): number {
-  if (shape.join() !== expected.shape.join()) return Number.POSITIVE_INFINITY;
-  return expected.values.reduce((largest, value, i) => {
-    const error = Math.abs((data[i * expected.stride] ?? Number.NaN) - value) / expected.max;
-    return Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(largest, error);
-  }, 0);
-}
 
 export const demo: Command = { spec, run };

@@ -56,10 +56,10 @@ async function run(parsed: Parsed, { output }: CommandContext): Promise<number> 
     `${path}: ${where}, ${count(tensors.length, 'tensor')}, ${grouped(elements)} values, ${grouped(bytes)} bytes`,
   );
   if (file.metadata.size > 0) output.print('metadata');
-  for (const [key, value] of file.metadata) output.print(`  ${printable(key)}: ${printable(value)}`);
+  for (const [key, value] of file.metadata) output.print(`  ${key}: ${value}`);
   output.print('tensors');
   for (const { name, dtype, shape, bytes } of tensors) {
-    output.print(`  ${printable(name)}  ${dtype} [${shape.join(', ')}]  ${grouped(bytes)} bytes`);
+    output.print(`  ${name}  ${dtype} [${shape.join(', ')}]  ${grouped(bytes)} bytes`);
   }
   output.print('architecture');
   for (const line of describe(architecture)) output.print(`  ${line}`);
@@ -129,12 +129,6 @@ function describe(architecture: Architecture): string[] {
       ];
     }
   }
-}
-
-/** Text out of a file, without what would steer a terminal. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => JSON.stringify(c).slice(1, -1));
 }
 
 function grouped(value: number): string {

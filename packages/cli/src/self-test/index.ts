@@ -95,7 +95,8 @@ async function compute(
 /** Largest |difference|, infinite where anything is NaN. */
 function worst({ expected, stride }: SelfTestCase, actual: ArrayLike<number>): number {
   return expected.reduce((largest, value, i) => {
-    const difference = Math.abs((actual[i * stride] ?? Number.NaN) - value);
+    // Nine digits name a float32, which is what they are compared as.
+    const difference = Math.abs((actual[i * stride] ?? Number.NaN) - Math.fround(value));
     return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);
   }, 0);
 }
