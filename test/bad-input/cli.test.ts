@@ -94,7 +94,14 @@ describe('the latent', () => {
       /nothing/,
       /latent/,
     ],
-    ['weights', () => goldenPath('tiny_window8.pth'), 3, 'latent-ambiguous', /conv_first/, /behind --weights/],
+    [
+      'weights',
+      () => goldenPath('tiny_window8.pth'),
+      3,
+      'latent-ambiguous',
+      /conv_first/,
+      /behind --weights/,
+    ],
     [
       'two candidates',
       () => writeTensors('two.safetensors', { a: [1, 4, 8, 8], b: [1, 4, 8, 8] }),

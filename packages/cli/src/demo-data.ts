@@ -25,13 +25,13 @@ export interface GoldenLatent {
 }
 
 /**
- * The folder with the example latents and the golden values: inside the published package, in the repository, or
+ * The folder with the example latents and the golden values: in the repository, inside the published package, or
  * below the working folder.
  * @throws FileError `file-not-found`
  */
 export function examplesFolder(): string {
   const near = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-  const candidates = [near('examples/'), near('../../../examples/'), join(process.cwd(), 'examples')];
+  const candidates = [near('../../../examples/'), near('examples/'), join(process.cwd(), 'examples')];
   const found = candidates.find((folder) => existsSync(join(folder, 'demo-golden.json')));
   if (found !== undefined) return found;
   throw new FileError(
