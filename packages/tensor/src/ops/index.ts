@@ -6,7 +6,12 @@ export { conv2d } from './conv2d.ts';
 export { crop2d } from './crop2d.ts';
 export type { NdArray, OpDefinition, Operands, Refusal, Sample } from './define.ts';
 export { apply } from './define.ts';
+export { fftMagnitude } from './fft-magnitude.ts';
+export { fft2 } from './fft2.ts';
 export { countNonFinite, firstNonFinite } from './finite.ts';
+export { gaussianBlur } from './gaussian-blur.ts';
+export { ifft2 } from './ifft2.ts';
+export { layerNorm } from './layer-norm.ts';
 export { matmul } from './matmul.ts';
 export { pad2d } from './pad2d.ts';
 export { permute } from './permute.ts';
@@ -14,6 +19,8 @@ export { pixelShuffle } from './pixel-shuffle.ts';
 export { pixelUnshuffle } from './pixel-unshuffle.ts';
 export { max, mean, min, type ReduceOptions, sum } from './reduce.ts';
 export { registry } from './registry.ts';
+export { resize2d } from './resize2d.ts';
+export { scharr } from './scharr.ts';
 export { slice } from './slice.ts';
 export {
   abs,
@@ -33,3 +40,4 @@ export {
   tanh,
 } from './unary.ts';
 export { upsampleNearest2d } from './upsample-nearest.ts';
+export { type WindowAttentionAttributes, windowAttention } from './window-attention.ts';

@@ -5,16 +5,24 @@ import { concatOp } from './concat.ts';
 import { conv2dOp } from './conv2d.ts';
 import { crop2dOp } from './crop2d.ts';
 import type { OpDefinition } from './define.ts';
+import { fftMagnitudeOp } from './fft-magnitude.ts';
+import { fft2Op } from './fft2.ts';
 import { countNonFiniteOp, firstNonFiniteOp } from './finite.ts';
+import { gaussianBlurOp } from './gaussian-blur.ts';
+import { ifft2Op } from './ifft2.ts';
+import { layerNormOp } from './layer-norm.ts';
 import { matmulOp } from './matmul.ts';
 import { pad2dOp } from './pad2d.ts';
 import { permuteOp } from './permute.ts';
 import { pixelShuffleOp } from './pixel-shuffle.ts';
 import { pixelUnshuffleOp } from './pixel-unshuffle.ts';
 import { reduceOps } from './reduce.ts';
+import { resize2dOp } from './resize2d.ts';
+import { scharrOp } from './scharr.ts';
 import { sliceOp } from './slice.ts';
 import { unaryOps } from './unary.ts';
 import { upsampleNearest2dOp } from './upsample-nearest.ts';
+import { windowAttentionOp } from './window-attention.ts';
 
 /** Every op. The tests run all that is listed here. */
 // biome-ignore lint/suspicious/noExplicitAny: a list of ops with different attributes; each is used with its own samples only
@@ -25,6 +33,8 @@ export const registry: readonly OpDefinition<any>[] = [
   pad2dOp,
   pixelShuffleOp,
   pixelUnshuffleOp,
+  layerNormOp,
+  windowAttentionOp,
   ...unaryOps,
   ...binaryOps,
   ...reduceOps,
@@ -38,4 +48,10 @@ export const registry: readonly OpDefinition<any>[] = [
   countNonFiniteOp,
   firstNonFiniteOp,
   upsampleNearest2dOp,
+  resize2dOp,
+  gaussianBlurOp,
+  scharrOp,
+  fft2Op,
+  ifft2Op,
+  fftMagnitudeOp,
 ];
