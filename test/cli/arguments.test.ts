@@ -42,6 +42,10 @@ describe('help', () => {
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(110);
   });
 
+  it('of a command is -h, too', async () => {
+    expect(await runHere(['inspect', '-h'])).toEqual(await runHere(['inspect', '--help']));
+  });
+
   it('without a command goes to stderr and is a usage error', async () => {
     const { code, stdout, stderr } = await runHere([]);
     expect([code, stdout]).toEqual([2, '']);

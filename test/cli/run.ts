@@ -47,7 +47,7 @@ export function runCli(args: readonly string[], { env = {}, onStart }: CliOption
 }
 
 /** Runs the command inside this process: quicker, for what does not depend on processes. */
-export async function runHere(args: readonly string[]): Promise<Outcome> {
+export async function runHere(args: readonly string[], { terminal = false } = {}): Promise<Outcome> {
   const text = { stdout: '', stderr: '' };
   const into = (name: keyof typeof text) =>
     new Writable({
@@ -56,7 +56,8 @@ export async function runHere(args: readonly string[]): Promise<Outcome> {
         done();
       },
     });
-  const code = await runCommandLine(args, { stdout: into('stdout'), stderr: into('stderr') });
+  const stderr = Object.assign(into('stderr'), { isTTY: terminal });
+  const code = await runCommandLine(args, { stdout: into('stdout'), stderr });
   return { code, ...text };
 }
 

@@ -208,6 +208,19 @@ describe('input and output', () => {
   });
 });
 
+it('a terminal sees the progress, and no trace of it afterwards', async () => {
+  const input = writeLatent(inFolder('progress.safetensors'), [1, 4, 9, 8]);
+  const args = ['upscale', input, '--scale', '2', '--out', inFolder('progress-out.safetensors')];
+  const { code, stdout, stderr } = await runHere([...args, '--preset', 'tiny', '--tile', '8'], {
+    terminal: true,
+  });
+  expect(code).toBe(0);
+  expect(stdout).not.toContain('\x1b');
+  const steps = stderr.split('\r\x1b[K');
+  expect(steps.filter((step) => /^upscaling [█░]{24} [012]\/2$/.test(step))).toHaveLength(3);
+  expect(steps.at(-1)).not.toMatch(/upscaling/);
+});
+
 describe('--latent-scale', () => {
   const shape = [1, 16, 8, 8];
   const flux = profileOf('flux');

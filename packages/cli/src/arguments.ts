@@ -4,6 +4,8 @@ import { suggestion } from './suggestion.ts';
 
 export interface OptionSpec {
   readonly type: 'string' | 'boolean';
+  /** A letter that stands for it. */
+  readonly short?: string;
   /** What stands for the value in the help. */
   readonly placeholder?: string;
   readonly about: string;
@@ -37,7 +39,7 @@ export interface Parsed {
 /** Options that every command has. */
 export const commonOptions = {
   json: { type: 'boolean', about: 'print one JSON object on stdout, also for errors' },
-  help: { type: 'boolean', about: 'this text' },
+  help: { type: 'boolean', short: 'h', about: 'this text' },
 } as const satisfies Record<string, OptionSpec>;
 
 /**
@@ -48,7 +50,12 @@ export function parseCommandLine(spec: CommandSpec, args: readonly string[]): Pa
   // parseArgs' own strictness cannot suggest a name, so that its tokens are judged here.
   const { tokens } = parseArgs({
     args: [...args],
-    options: Object.fromEntries(Object.entries(spec.options).map(([name, { type }]) => [name, { type }])),
+    options: Object.fromEntries(
+      Object.entries(spec.options).map(([name, { type, short }]) => [
+        name,
+        { type, ...(short && { short }) },
+      ]),
+    ),
     allowPositionals: true,
     strict: false,
     tokens: true,
