@@ -10,7 +10,7 @@ export class GpuBuffer {
   readonly id: number;
   /** False for a buffer that the caller brought: releasing it leaves the GPUBuffer alone. */
   readonly owned: boolean;
-  /** Number of the submission that wrote the content last; 0 where no submission did. The device keeps it. */
+  /** When the content was written last, as `Failures` counts; 0 where no recorded command wrote it. Kept by the device. */
   writtenBy = 0;
   #released = false;
 

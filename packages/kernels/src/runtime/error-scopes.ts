@@ -21,7 +21,10 @@ export function inErrorScopes<T>(
     throw thrown;
   }
   const caught = Promise.all(filters.map(() => gpu.popErrorScope()));
-  return { value, error: caught.then((errors) => errors.find((error) => error !== null) ?? undefined) };
+  const error = caught.then((errors) => errors.find((each) => each !== null) ?? undefined);
+  // Who does not ask for it is not to hear of it as an unhandled rejection either.
+  error.catch(() => undefined);
+  return { value, error };
 }
 
 /** The error for a buffer of `bytes` bytes that the device could not give. */

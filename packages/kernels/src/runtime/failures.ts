@@ -5,7 +5,7 @@ interface Watched {
   awaited: boolean;
 }
 
-/** Submissions `from` to `to`, and why what they wrote cannot be trusted. */
+/** A stretch of recorded commands, and what was found wrong with it. */
 interface Span {
   readonly from: number;
   readonly to: number;
@@ -20,8 +20,9 @@ const remembered = 64;
  * else the next who waits; the loss of the device rejects every pending and every later await.
  *
  * A submission that fails takes everything recorded in it along, also the work of callers who did nothing wrong. So
- * submissions are numbered, buffers remember the number of the one that wrote them last, and `damage` says of such
- * a number whether the content can be trusted: a caller who was not told may not compute on with wrong numbers.
+ * commands are numbered, buffers remember the number of the command that wrote them last, and `damage` says of such
+ * a number whether the content can be trusted: a caller who was not told may not compute on with wrong numbers. The
+ * number grows with each submission and with each failure that comes to be known, not with each command.
  */
 export class Failures {
   readonly #pending = new Set<Watched>();
@@ -32,8 +33,10 @@ export class Failures {
   #unheard: Error | undefined;
   #fatal: Error | undefined;
   #serial = 1;
+  /** The number that the open submission began with. */
+  #opened = 1;
 
-  /** Number of the submission that is being recorded. */
+  /** Number of the commands that are being recorded. */
   get serial(): number {
     return this.#serial;
   }
@@ -51,9 +54,11 @@ export class Failures {
 
   /** Watches the submission that was recorded; what is recorded from here on belongs to the next. */
   watchSubmission(outcome: Promise<Error | undefined>): void {
-    const from = this.#serial;
+    const from = this.#opened;
+    const to = this.#serial;
     this.#serial += 1;
-    this.#add(outcome.then((error) => error && this.#explain(from, error)));
+    this.#opened = this.#serial;
+    this.#add(outcome.then((error) => error && this.#explain({ from, to, error })));
   }
 
   fatal(error: Error): void {
@@ -71,7 +76,7 @@ export class Failures {
     if (this.#fatal) throw this.#fatal;
   }
 
-  /** Why content that submission `serial` wrote cannot be trusted, or undefined when it can. */
+  /** Why content that was written at `serial` cannot be trusted, or undefined when it can. */
   damage(serial: number): Error | undefined {
     if (this.#damages.length === 0) return undefined;
     return this.#damages.find(({ from, to }) => from <= serial && serial <= to)?.error;
@@ -123,11 +128,13 @@ export class Failures {
   }
 
   /** Notes the damage, and finds what the submission failed from: a buffer or pipeline that is broken, if one is. */
-  async #explain(serial: number, error: Error): Promise<Error> {
+  async #explain(failed: Span): Promise<Error> {
     await Promise.all(this.#resources);
-    const to = this.#serial;
-    const cause = this.#causes.find((each) => each.from <= serial && serial <= each.to)?.error ?? error;
-    this.#damages = [...this.#damages, { from: serial, to, error: cause }].slice(-remembered);
-    return cause;
+    const cause = this.#causes.find(({ from, to }) => from <= failed.to && failed.from <= to);
+    const error = cause?.error ?? failed.error;
+    // Whatever was recorded since then may have been computed from what is lost; what comes now is checked.
+    this.#damages = [...this.#damages, { from: failed.from, to: this.#serial, error }].slice(-remembered);
+    this.#serial += 1;
+    return error;
   }
 }

@@ -51,7 +51,11 @@ export class Transfer {
     try {
       this.#recorder.copy(source, offset, staging.gpu, 0, bytes);
       this.#recorder.flush();
-      await staging.gpu.mapAsync(GPUMapMode.READ, 0, bytes);
+      // The map rejects with what went wrong; the scope is there so that it is not reported a second time.
+      const { value: mapped } = inErrorScopes(this.#gpu, ['validation'], () =>
+        staging.gpu.mapAsync(GPUMapMode.READ, 0, bytes),
+      );
+      await mapped;
       const copy = staging.gpu.getMappedRange(0, bytes).slice(0);
       staging.gpu.unmap();
       this.#keep(staging);
