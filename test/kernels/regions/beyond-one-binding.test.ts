@@ -35,7 +35,7 @@ const cases: readonly Case[] = [
   },
   { op: 'sub', shapes: [[70, 60], [60]], force: binary },
   { op: 'sub', shapes: [[60], [70, 60]], force: binary },
-  { op: 'div', shapes: [[3, 1404], [1404]], force: binary },
+  { op: 'div', shapes: [[3, 1412], [1412]], force: binary },
   {
     op: 'mul',
     shapes: [
