@@ -33,6 +33,9 @@ export function runCli(args: readonly string[], { env = {}, onStart }: CliOption
       cwd: ROOT,
       env: { ...process.env, LUA_WEBGPU_ADAPTER: 'swiftshader', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Below the test's own limit, so that no process outlives it.
+      timeout: 100_000,
+      killSignal: 'SIGKILL',
     });
     const text = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {

@@ -1,10 +1,7 @@
 import { type Device, openDevice } from '@lua-webgpu/kernels';
 import type { CommandContext } from './command.ts';
 
-/**
- * Opens the adapter, lets `use` work with it and destroys the device whatever comes of that. An interruption does not
- * wait for the GPU: `use` is left behind and ends on its own with `device-lost`.
- */
+/** Opens the adapter, lets `use` work with it and destroys the device whatever comes of that. */
 export async function withDevice<T>(
   adapter: string | undefined,
   { output, signal }: CommandContext,
@@ -13,29 +10,10 @@ export async function withDevice<T>(
   signal.throwIfAborted();
   const device = await openDevice({ adapter, onNotice: (line) => output.note(line) });
   try {
-    return await orAborted(signal, () => use(device));
+    return await use(device);
   } finally {
     device.destroy();
   }
-}
-
-/** The result of `work`, or the signal's reason as soon as it aborts. */
-async function orAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  const { promise: aborted, stop } = abortion(signal);
-  try {
-    return await Promise.race([work(), aborted]);
-  } finally {
-    stop();
-  }
-}
-
-function abortion(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {
-  let onAbort = () => {};
-  const promise = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-  });
-  signal.addEventListener('abort', onAbort, { once: true });
-  return { promise, stop: () => signal.removeEventListener('abort', onAbort) };
 }
 
 /** Milliseconds that named phases took, to a hundredth. */
