@@ -3,13 +3,14 @@
 // is HEAD_DIM_4 vec4.
 //
 // One workgroup is one subgroup of SUBGROUP_SIZE ≥ 4 lanes and computes 4·SUBGROUP_SIZE queries of one window and
-// head, four per lane, with q and the sums in registers. Keys come in chunks of eight: each lane loads the k row, and
-// later the v row, of one key (two where the subgroup has four lanes) and the rows are handed round with
-// subgroupBroadcast, so that a row is loaded once per chunk and not once per lane. No barriers.
+// head, four per lane, with q and the sums in registers. Keys come in chunks of eight: each lane loads the k and v
+// rows of one key (two where the subgroup has four lanes) and the rows are handed round with subgroupBroadcast, so
+// that a row is loaded once per chunk and not once per lane. No barriers.
 //
 // Why: software Vulkan drivers turn a load whose address differs between lanes into one scalar load per lane. Steps
-// over the head dimension are written out up to 8 because SwiftShader keeps an array in registers only where its
-// index is a constant.
+// over the head dimension are written out up to 8, since SwiftShader keeps an array in registers only where its index
+// is a constant. But what lavapipe takes longest to compile is loads, so there they stand in loops of a
+// length that it does not know, and select() puts what they bring into the right register.
 //
 // ALIGNED: the window is a multiple of 8. With eight lanes, a chunk of keys and the lanes' queries then each lie in
 // one window row, and their 64 biases are 15 neighbours in the table: two loads and eight shuffles.
@@ -36,6 +37,9 @@ var<private> o0: array<vec4f, HEAD_DIM_4>;
 var<private> o1: array<vec4f, HEAD_DIM_4>;
 var<private> o2: array<vec4f, HEAD_DIM_4>;
 var<private> o3: array<vec4f, HEAD_DIM_4>;
+// The rows of the lane's key, unless it has two.
+var<private> k: array<vec4f, HEAD_DIM_4>;
+var<private> v: array<vec4f, HEAD_DIM_4>;
 // Scores of the chunk, then weights: s0a of the first query with keys 0–3, s0b with keys 4–7, and so on.
 var<private> s0a: vec4f;
 var<private> s0b: vec4f;
@@ -45,6 +49,11 @@ var<private> s2a: vec4f;
 var<private> s2b: vec4f;
 var<private> s3a: vec4f;
 var<private> s3b: vec4f;
+// One step of the sums of each query.
+var<private> r0: vec4f;
+var<private> r1: vec4f;
+var<private> r2: vec4f;
+var<private> r3: vec4f;
 
 @compute @workgroup_size(SUBGROUP_SIZE, 1, 1)
 fn main(
@@ -74,15 +83,23 @@ fn main(
   let v_part = k_part + params.heads * HEAD_DIM_4;
   let q_at = vec4u(q_part) + row * pixel;
   let scale = params.scale * LOG2_E;
-  load_queries(0u, q_at, scale);
-  if (HEAD_DIM_4 > 1u) { load_queries(1u, q_at, scale); }
-  if (HEAD_DIM_4 > 2u) { load_queries(2u, q_at, scale); }
-  if (HEAD_DIM_4 > 3u) { load_queries(3u, q_at, scale); }
-  if (HEAD_DIM_4 > 4u) { load_queries(4u, q_at, scale); }
-  if (HEAD_DIM_4 > 5u) { load_queries(5u, q_at, scale); }
-  if (HEAD_DIM_4 > 6u) { load_queries(6u, q_at, scale); }
-  if (HEAD_DIM_4 > 7u) { load_queries(7u, q_at, scale); }
-  for (var d = 8u; d < HEAD_DIM_4; d++) { load_queries(d, q_at, scale); }
+  // HEAD_DIM_4, which the compiler must not see.
+  let steps = params.head_dim / 4u;
+  for (var d = 0u; d < steps; d++) {
+    let own0 = scale * qkv[q_at.x + d];
+    let own1 = scale * qkv[q_at.y + d];
+    let own2 = scale * qkv[q_at.z + d];
+    let own3 = scale * qkv[q_at.w + d];
+    set_queries(0u, d, own0, own1, own2, own3);
+    if (HEAD_DIM_4 > 1u) { set_queries(1u, d, own0, own1, own2, own3); }
+    if (HEAD_DIM_4 > 2u) { set_queries(2u, d, own0, own1, own2, own3); }
+    if (HEAD_DIM_4 > 3u) { set_queries(3u, d, own0, own1, own2, own3); }
+    if (HEAD_DIM_4 > 4u) { set_queries(4u, d, own0, own1, own2, own3); }
+    if (HEAD_DIM_4 > 5u) { set_queries(5u, d, own0, own1, own2, own3); }
+    if (HEAD_DIM_4 > 6u) { set_queries(6u, d, own0, own1, own2, own3); }
+    if (HEAD_DIM_4 > 7u) { set_queries(7u, d, own0, own1, own2, own3); }
+    for (var n = 8u; n < HEAD_DIM_4; n++) { set_queries(n, d, own0, own1, own2, own3); }
+  }
   var largest = vec4f(NEVER);
   var total = vec4f();
 
@@ -92,10 +109,28 @@ fn main(
     let key_a = token_at(place, min(j_a, last));
     let key_b = token_at(place, min(j_b, last));
 
-    s0a = vec4f(); s1a = vec4f(); s2a = vec4f(); s3a = vec4f();
-    s0b = vec4f(); s1b = vec4f(); s2b = vec4f(); s3b = vec4f();
     let k_a = k_part + row * key_a.pixel;
     let k_b = k_part + row * key_b.pixel;
+    let v_a = v_part + row * key_a.pixel;
+    let v_b = v_part + row * key_b.pixel;
+    if (!TWO_ROWS) {
+      for (var d = 0u; d < steps; d++) {
+        let own_k = qkv[k_a + d];
+        let own_v = qkv[v_a + d];
+        set_rows(0u, d, own_k, own_v);
+        if (HEAD_DIM_4 > 1u) { set_rows(1u, d, own_k, own_v); }
+        if (HEAD_DIM_4 > 2u) { set_rows(2u, d, own_k, own_v); }
+        if (HEAD_DIM_4 > 3u) { set_rows(3u, d, own_k, own_v); }
+        if (HEAD_DIM_4 > 4u) { set_rows(4u, d, own_k, own_v); }
+        if (HEAD_DIM_4 > 5u) { set_rows(5u, d, own_k, own_v); }
+        if (HEAD_DIM_4 > 6u) { set_rows(6u, d, own_k, own_v); }
+        if (HEAD_DIM_4 > 7u) { set_rows(7u, d, own_k, own_v); }
+        for (var n = 8u; n < HEAD_DIM_4; n++) { set_rows(n, d, own_k, own_v); }
+      }
+    }
+
+    s0a = vec4f(); s1a = vec4f(); s2a = vec4f(); s3a = vec4f();
+    s0b = vec4f(); s1b = vec4f(); s2b = vec4f(); s3b = vec4f();
     add_scores(0u, k_a, k_b);
     if (HEAD_DIM_4 > 1u) { add_scores(1u, k_a, k_b); }
     if (HEAD_DIM_4 > 2u) { add_scores(2u, k_a, k_b); }
@@ -104,7 +139,7 @@ fn main(
     if (HEAD_DIM_4 > 5u) { add_scores(5u, k_a, k_b); }
     if (HEAD_DIM_4 > 6u) { add_scores(6u, k_a, k_b); }
     if (HEAD_DIM_4 > 7u) { add_scores(7u, k_a, k_b); }
-    for (var d = 8u; d < HEAD_DIM_4; d++) { add_scores(d, k_a, k_b); }
+    for (var n = 8u; n < HEAD_DIM_4; n++) { add_scores(n, k_a, k_b); }
 
     let offsets_a = numbers_0_to_3(key_a.offset);
     let offsets_b = numbers_4_to_7(select(key_a.offset, key_b.offset, TWO_ROWS));
@@ -132,8 +167,6 @@ fn main(
     let sums = vec4f(dot(s0a + s0b, one), dot(s1a + s1b, one), dot(s2a + s2b, one), dot(s3a + s3b, one));
     total = total * keep + sums;
 
-    let v_a = v_part + row * key_a.pixel;
-    let v_b = v_part + row * key_b.pixel;
     add_values(0u, v_a, v_b, keep);
     if (HEAD_DIM_4 > 1u) { add_values(1u, v_a, v_b, keep); }
     if (HEAD_DIM_4 > 2u) { add_values(2u, v_a, v_b, keep); }
@@ -142,58 +175,71 @@ fn main(
     if (HEAD_DIM_4 > 5u) { add_values(5u, v_a, v_b, keep); }
     if (HEAD_DIM_4 > 6u) { add_values(6u, v_a, v_b, keep); }
     if (HEAD_DIM_4 > 7u) { add_values(7u, v_a, v_b, keep); }
-    for (var d = 8u; d < HEAD_DIM_4; d++) { add_values(d, v_a, v_b, keep); }
+    for (var n = 8u; n < HEAD_DIM_4; n++) { add_values(n, v_a, v_b, keep); }
   }
 
   let out_at = vec4u(params.out_base + head * HEAD_DIM_4) + params.heads * HEAD_DIM_4 * pixel;
   let live = id < params.windows * params.heads * tiles;
   let stored = vec4<bool>(live) & (query < vec4u(tokens));
   let share = 1.0 / total;
-  store(0u, out_at, stored, share);
-  if (HEAD_DIM_4 > 1u) { store(1u, out_at, stored, share); }
-  if (HEAD_DIM_4 > 2u) { store(2u, out_at, stored, share); }
-  if (HEAD_DIM_4 > 3u) { store(3u, out_at, stored, share); }
-  if (HEAD_DIM_4 > 4u) { store(4u, out_at, stored, share); }
-  if (HEAD_DIM_4 > 5u) { store(5u, out_at, stored, share); }
-  if (HEAD_DIM_4 > 6u) { store(6u, out_at, stored, share); }
-  if (HEAD_DIM_4 > 7u) { store(7u, out_at, stored, share); }
-  for (var d = 8u; d < HEAD_DIM_4; d++) { store(d, out_at, stored, share); }
+  for (var d = 0u; d < steps; d++) {
+    pick_sums(0u, d);
+    if (HEAD_DIM_4 > 1u) { pick_sums(1u, d); }
+    if (HEAD_DIM_4 > 2u) { pick_sums(2u, d); }
+    if (HEAD_DIM_4 > 3u) { pick_sums(3u, d); }
+    if (HEAD_DIM_4 > 4u) { pick_sums(4u, d); }
+    if (HEAD_DIM_4 > 5u) { pick_sums(5u, d); }
+    if (HEAD_DIM_4 > 6u) { pick_sums(6u, d); }
+    if (HEAD_DIM_4 > 7u) { pick_sums(7u, d); }
+    for (var n = 8u; n < HEAD_DIM_4; n++) { pick_sums(n, d); }
+    if (stored.x) { out[out_at.x + d] = r0 * share.x; }
+    if (stored.y) { out[out_at.y + d] = r1 * share.y; }
+    if (stored.z) { out[out_at.z + d] = r2 * share.z; }
+    if (stored.w) { out[out_at.w + d] = r3 * share.w; }
+  }
 }
 
-fn load_queries(d: u32, at: vec4u, scale: f32) {
-  q0[d] = qkv[at.x + d] * scale;
-  q1[d] = qkv[at.y + d] * scale;
-  q2[d] = qkv[at.z + d] * scale;
-  q3[d] = qkv[at.w + d] * scale;
+// Keeps what step d has loaded if n is that step.
+fn set_queries(n: u32, d: u32, own0: vec4f, own1: vec4f, own2: vec4f, own3: vec4f) {
+  q0[n] = select(q0[n], own0, d == n);
+  q1[n] = select(q1[n], own1, d == n);
+  q2[n] = select(q2[n], own2, d == n);
+  q3[n] = select(q3[n], own3, d == n);
 }
 
-fn add_scores(d: u32, row_a: u32, row_b: u32) {
-  let own_a = qkv[row_a + d];
+fn set_rows(n: u32, d: u32, own_k: vec4f, own_v: vec4f) {
+  k[n] = select(k[n], own_k, d == n);
+  v[n] = select(v[n], own_v, d == n);
+}
+
+fn add_scores(n: u32, row_a: u32, row_b: u32) {
+  var own_a = k[n];
   var own_b = own_a;
-  if (TWO_ROWS) { own_b = qkv[row_b + d]; }
+  if (TWO_ROWS) { own_a = qkv[row_a + n]; own_b = qkv[row_b + n]; }
   let a = rows_0_to_3(own_a);
   let b = rows_4_to_7(own_b);
-  s0a += q0[d] * a; s1a += q1[d] * a; s2a += q2[d] * a; s3a += q3[d] * a;
-  s0b += q0[d] * b; s1b += q1[d] * b; s2b += q2[d] * b; s3b += q3[d] * b;
+  s0a += q0[n] * a; s1a += q1[n] * a; s2a += q2[n] * a; s3a += q3[n] * a;
+  s0b += q0[n] * b; s1b += q1[n] * b; s2b += q2[n] * b; s3b += q3[n] * b;
 }
 
-fn add_values(d: u32, row_a: u32, row_b: u32, keep: vec4f) {
-  let own_a = qkv[row_a + d];
+fn add_values(n: u32, row_a: u32, row_b: u32, keep: vec4f) {
+  var own_a = v[n];
   var own_b = own_a;
-  if (TWO_ROWS) { own_b = qkv[row_b + d]; }
+  if (TWO_ROWS) { own_a = qkv[row_a + n]; own_b = qkv[row_b + n]; }
   let a = rows_0_to_3(own_a);
   let b = rows_4_to_7(own_b);
-  o0[d] = o0[d] * keep.x + a * s0a + b * s0b;
-  o1[d] = o1[d] * keep.y + a * s1a + b * s1b;
-  o2[d] = o2[d] * keep.z + a * s2a + b * s2b;
-  o3[d] = o3[d] * keep.w + a * s3a + b * s3b;
+  o0[n] = o0[n] * keep.x + a * s0a + b * s0b;
+  o1[n] = o1[n] * keep.y + a * s1a + b * s1b;
+  o2[n] = o2[n] * keep.z + a * s2a + b * s2b;
+  o3[n] = o3[n] * keep.w + a * s3a + b * s3b;
 }
 
-fn store(d: u32, at: vec4u, stored: vec4<bool>, share: vec4f) {
-  if (stored.x) { out[at.x + d] = o0[d] * share.x; }
-  if (stored.y) { out[at.y + d] = o1[d] * share.y; }
-  if (stored.z) { out[at.z + d] = o2[d] * share.z; }
-  if (stored.w) { out[at.w + d] = o3[d] * share.w; }
+// The sums of step d, if n is that step.
+fn pick_sums(n: u32, d: u32) {
+  r0 = select(r0, o0[n], d == n);
+  r1 = select(r1, o1[n], d == n);
+  r2 = select(r2, o2[n], d == n);
+  r3 = select(r3, o3[n], d == n);
 }
 
 // One column per key of the chunk: the vec4 of its row that its lane has loaded.

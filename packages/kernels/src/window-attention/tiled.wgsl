@@ -2,16 +2,16 @@
 // qkv[pixel, part, head, d], part 0 q, 1 k, 2 v; table[(2·window − 1)², head]; out[pixel, head, d]. The head dimension
 // is HEAD_DIM_4 vec4.
 //
-// One invocation computes one query of one head, with q and the sums in registers, over four keys of a window row at
-// a time. No subgroups, no workgroup memory, no barriers: runs on every device. Invocations beside each other read
-// the same k and v rows, so that a GPU's cache serves them with one access.
+// One invocation computes one query of one head, with q and the sums in registers, over up to four keys of a window
+// row at a time. No subgroups, no workgroup memory, no barriers: runs on every device. Invocations beside each other
+// read the same k and v rows, so that a GPU's cache serves them with one access.
 //
-// Steps over the head dimension are written out up to 8 because some drivers (SwiftShader) keep an array in registers
-// only where its index is a constant.
+// Steps over the head dimension are written out up to 8, since some drivers (SwiftShader) keep an array in registers
+// only where its index is a constant. Keys are looped over, since others (lavapipe) are slow to compile loads.
 //
 // Numerics: f32. The softmax is in powers of two (scale, bias and mask are multiplied by log₂e) and online: the sums
-// are rescaled with each group's maximum. Keys past a row's end, where the window is not a multiple of 4, are read
-// from clamped addresses and weigh 2^-1e30 = 0. Invocations past the last query compute the last and do not store.
+// are rescaled with each group's maximum. A group's missing keys, where the window is not a multiple of 4, weigh
+// 2^-1e30 = 0. Invocations past the last query compute the last and do not store.
 
 const LOG2_E: f32 = 1.4426950408889634;
 const MASK: f32 = -100.0 * LOG2_E;
@@ -19,8 +19,8 @@ const NEVER: f32 = -1e30;
 
 var<private> q: array<vec4f, HEAD_DIM_4>;
 var<private> sum: array<vec4f, HEAD_DIM_4>;
-// Scores of the query with four keys, then their weights.
-var<private> score: vec4f;
+// Score of the query with a key.
+var<private> score: f32;
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -50,51 +50,59 @@ fn main(
   if (HEAD_DIM_4 > 5u) { load_query(5u, q_at, scale); }
   if (HEAD_DIM_4 > 6u) { load_query(6u, q_at, scale); }
   if (HEAD_DIM_4 > 7u) { load_query(7u, q_at, scale); }
-  for (var d = 8u; d < HEAD_DIM_4; d++) { load_query(d, q_at, scale); }
+  for (var n = 8u; n < HEAD_DIM_4; n++) { load_query(n, q_at, scale); }
   var largest = NEVER;
   var total = 0.0;
 
-  let last = params.window - 1u;
+  let places = vec4u(0u, 1u, 2u, 3u);
   for (var y = 0u; y < params.window; y++) {
     for (var x = 0u; x < params.window; x += 4u) {
-      let first = token_at(place, y * params.window + x);
-      let second = token_at(place, y * params.window + min(x + 1u, last));
-      let third = token_at(place, y * params.window + min(x + 2u, last));
-      let fourth = token_at(place, y * params.window + min(x + 3u, last));
+      let end = min(x + 4u, params.window);
+      var weights = vec4f(NEVER);
+      var v = vec4u();
+      for (var at = x; at < end; at++) {
+        let key = token_at(place, y * params.window + at);
+        let k = k_part + row * key.pixel;
+        score = table[(own.offset + table_centre() - key.offset) * params.heads + head] * LOG2_E;
+        score += select(0.0, MASK, key.region != own.region);
+        add_score(0u, k);
+        if (HEAD_DIM_4 > 1u) { add_score(1u, k); }
+        if (HEAD_DIM_4 > 2u) { add_score(2u, k); }
+        if (HEAD_DIM_4 > 3u) { add_score(3u, k); }
+        if (HEAD_DIM_4 > 4u) { add_score(4u, k); }
+        if (HEAD_DIM_4 > 5u) { add_score(5u, k); }
+        if (HEAD_DIM_4 > 6u) { add_score(6u, k); }
+        if (HEAD_DIM_4 > 7u) { add_score(7u, k); }
+        for (var n = 8u; n < HEAD_DIM_4; n++) { add_score(n, k); }
+        weights = select(weights, vec4f(score), places == vec4u(at - x));
+        v = select(v, vec4u(v_part + row * key.pixel), places == vec4u(at - x));
+      }
 
-      let k = vec4u(k_part) + row * vec4u(first.pixel, second.pixel, third.pixel, fourth.pixel);
-      score = vec4f();
-      add_scores(0u, k);
-      if (HEAD_DIM_4 > 1u) { add_scores(1u, k); }
-      if (HEAD_DIM_4 > 2u) { add_scores(2u, k); }
-      if (HEAD_DIM_4 > 3u) { add_scores(3u, k); }
-      if (HEAD_DIM_4 > 4u) { add_scores(4u, k); }
-      if (HEAD_DIM_4 > 5u) { add_scores(5u, k); }
-      if (HEAD_DIM_4 > 6u) { add_scores(6u, k); }
-      if (HEAD_DIM_4 > 7u) { add_scores(7u, k); }
-      for (var d = 8u; d < HEAD_DIM_4; d++) { add_scores(d, k); }
-      let at = (vec4u(own.offset + table_centre()) - vec4u(first.offset, second.offset, third.offset, fourth.offset))
-        * params.heads + head;
-      score += LOG2_E * vec4f(table[at.x], table[at.y], table[at.z], table[at.w]);
-      let regions = vec4u(first.region, second.region, third.region, fourth.region);
-      score += select(vec4f(), vec4f(MASK), regions != vec4u(own.region));
-      score = select(score, vec4f(NEVER), vec4u(x, x + 1u, x + 2u, x + 3u) > vec4u(last));
-
-      let now = max(largest, max(max(score.x, score.y), max(score.z, score.w)));
+      let now = max(largest, max(max(weights.x, weights.y), max(weights.z, weights.w)));
       let keep = exp2(largest - now);
-      score = exp2(score - now);
+      weights = exp2(weights - now);
       largest = now;
-      total = total * keep + dot(score, vec4f(1.0));
-      let v = vec4u(v_part) + row * vec4u(first.pixel, second.pixel, third.pixel, fourth.pixel);
-      add_values(0u, v, keep);
-      if (HEAD_DIM_4 > 1u) { add_values(1u, v, keep); }
-      if (HEAD_DIM_4 > 2u) { add_values(2u, v, keep); }
-      if (HEAD_DIM_4 > 3u) { add_values(3u, v, keep); }
-      if (HEAD_DIM_4 > 4u) { add_values(4u, v, keep); }
-      if (HEAD_DIM_4 > 5u) { add_values(5u, v, keep); }
-      if (HEAD_DIM_4 > 6u) { add_values(6u, v, keep); }
-      if (HEAD_DIM_4 > 7u) { add_values(7u, v, keep); }
-      for (var d = 8u; d < HEAD_DIM_4; d++) { add_values(d, v, keep); }
+      total = total * keep + dot(weights, vec4f(1.0));
+      rescale(0u, keep);
+      if (HEAD_DIM_4 > 1u) { rescale(1u, keep); }
+      if (HEAD_DIM_4 > 2u) { rescale(2u, keep); }
+      if (HEAD_DIM_4 > 3u) { rescale(3u, keep); }
+      if (HEAD_DIM_4 > 4u) { rescale(4u, keep); }
+      if (HEAD_DIM_4 > 5u) { rescale(5u, keep); }
+      if (HEAD_DIM_4 > 6u) { rescale(6u, keep); }
+      if (HEAD_DIM_4 > 7u) { rescale(7u, keep); }
+      for (var n = 8u; n < HEAD_DIM_4; n++) { rescale(n, keep); }
+      for (var at = x; at < end; at++) {
+        add_value(0u, v[at - x], weights[at - x]);
+        if (HEAD_DIM_4 > 1u) { add_value(1u, v[at - x], weights[at - x]); }
+        if (HEAD_DIM_4 > 2u) { add_value(2u, v[at - x], weights[at - x]); }
+        if (HEAD_DIM_4 > 3u) { add_value(3u, v[at - x], weights[at - x]); }
+        if (HEAD_DIM_4 > 4u) { add_value(4u, v[at - x], weights[at - x]); }
+        if (HEAD_DIM_4 > 5u) { add_value(5u, v[at - x], weights[at - x]); }
+        if (HEAD_DIM_4 > 6u) { add_value(6u, v[at - x], weights[at - x]); }
+        if (HEAD_DIM_4 > 7u) { add_value(7u, v[at - x], weights[at - x]); }
+        for (var n = 8u; n < HEAD_DIM_4; n++) { add_value(n, v[at - x], weights[at - x]); }
+      }
     }
   }
 
@@ -108,22 +116,26 @@ fn main(
     if (HEAD_DIM_4 > 5u) { store(5u, out_at, total); }
     if (HEAD_DIM_4 > 6u) { store(6u, out_at, total); }
     if (HEAD_DIM_4 > 7u) { store(7u, out_at, total); }
-    for (var d = 8u; d < HEAD_DIM_4; d++) { store(d, out_at, total); }
+    for (var n = 8u; n < HEAD_DIM_4; n++) { store(n, out_at, total); }
   }
 }
 
-fn load_query(d: u32, at: u32, scale: f32) {
-  q[d] = qkv[at + d] * scale;
+fn load_query(n: u32, at: u32, scale: f32) {
+  q[n] = qkv[at + n] * scale;
 }
 
-fn add_scores(d: u32, rows: vec4u) {
-  score += q[d] * mat4x4f(qkv[rows.x + d], qkv[rows.y + d], qkv[rows.z + d], qkv[rows.w + d]);
+fn add_score(n: u32, at: u32) {
+  score += dot(q[n], qkv[at + n]);
 }
 
-fn add_values(d: u32, rows: vec4u, keep: f32) {
-  sum[d] = sum[d] * keep + mat4x4f(qkv[rows.x + d], qkv[rows.y + d], qkv[rows.z + d], qkv[rows.w + d]) * score;
+fn rescale(n: u32, keep: f32) {
+  sum[n] *= keep;
 }
 
-fn store(d: u32, at: u32, total: f32) {
-  out[at + d] = sum[d] / total;
+fn add_value(n: u32, at: u32, weight: f32) {
+  sum[n] += weight * qkv[at + n];
+}
+
+fn store(n: u32, at: u32, total: f32) {
+  out[at + n] = sum[n] / total;
 }

@@ -1,0 +1,164 @@
+import { layerNormFamily, layerNorm as record, ShapeError } from '@lua-webgpu/kernels';
+import { elements, formatShape, requireDType, sameShape, sizeOf, type Tensor } from '../core/index.ts';
+import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
+import { epsilon } from './tolerance.ts';
+
+export interface LayerNormAttributes {
+  /** Added to the variance inside the root. */
+  readonly eps: number;
+}
+
+const usual: LayerNormAttributes = { eps: 1e-5 };
+
+export const layerNormOp: OpDefinition<LayerNormAttributes> = {
+  name: 'layerNorm',
+  families: [layerNormFamily.name],
+
+  infer(inputs, { eps }) {
+    const x = required(inputs, 0);
+    const channels = sizeOf(x.shape, -1);
+    requireDType('layerNorm', 'x', x.dtype, 'f32');
+    for (const [name, operand] of Object.entries({
+      weight: required(inputs, 1),
+      bias: required(inputs, 2),
+    })) {
+      requireDType('layerNorm', name, operand.dtype, 'f32');
+      if (sameShape(operand.shape, [channels])) continue;
+      throw new ShapeError(
+        'shape-mismatch',
+        `layerNorm: ${name} ${formatShape(operand.shape)} does not fit x ${formatShape(x.shape)}`,
+        `Pass a ${name} of shape [${channels}].`,
+      );
+    }
+    if (!(eps >= 0 && Number.isFinite(eps))) {
+      throw new ShapeError(
+        'attribute-invalid',
+        `layerNorm: eps is ${eps}`,
+        'Pass a number from 0, such as 1e-5.',
+      );
+    }
+    return { shape: x.shape, dtype: 'f32' };
+  },
+
+  forward({ device, inputs, out, attributes }) {
+    const x = required(inputs, 0);
+    const buffers = {
+      x: x.buffer,
+      weight: required(inputs, 1).buffer,
+      bias: required(inputs, 2).buffer,
+      out: out.buffer,
+    };
+    const channels = sizeOf(x.shape, -1);
+    record(device, buffers, { rows: elements(x.shape.slice(0, -1)), channels, eps: attributes.eps });
+  },
+
+  reference(inputs, { eps }) {
+    const { shape } = required(inputs, 0);
+    const data = new Float64Array(elements(shape));
+    eachRow(inputs, (row) => {
+      const scale = 1 / Math.sqrt(row.variance + eps);
+      row.x.forEach((x, c) => {
+        data[row.first + c] = (x - row.mean) * scale * row.weight(c) + row.bias(c);
+      });
+    });
+    return { shape, data };
+  },
+
+  samples: [
+    { inputs: [[33, 60], [60], [60]], attributes: usual },
+    { inputs: [[2, 3, 5, 180], [180], [180]], attributes: usual },
+    { inputs: [[7, 360], [360], [360]], attributes: { eps: 1e-6 } },
+    { name: 'odd channels', inputs: [[11, 7], [7], [7]], attributes: usual },
+    { name: 'one vec4', inputs: [[131, 4], [4], [4]], attributes: usual },
+    { name: 'one channel leaves the bias', inputs: [[5, 1], [1], [1]], attributes: usual },
+    { name: 'one row', inputs: [[24], [24], [24]], attributes: usual },
+    { name: 'long rows', inputs: [[3, 5000], [5000], [5000]], attributes: usual },
+    { name: 'variance below eps', inputs: [pattern(9, 60, 0, 1e-3), [60], [60]], attributes: usual },
+    { name: 'far from zero', inputs: [pattern(6, 60, 100, 1e-2), [60], [60]], attributes: usual },
+    { name: 'constant rows', inputs: [pattern(4, 12, -3, 0), [12], [12]], attributes: usual },
+    { name: 'no rows', inputs: [[0, 8], [8], [8]], attributes: usual },
+    { name: 'no channels', inputs: [[3, 0], [0], [0]], attributes: usual },
+  ],
+
+  refusals: [
+    { code: 'shape-rank', inputs: [[], [1], [1]], attributes: usual },
+    { code: 'shape-mismatch', inputs: [[3, 4], [5], [4]], attributes: usual },
+    { code: 'shape-mismatch', inputs: [[3, 4], [4], [4, 1]], attributes: usual },
+    { code: 'attribute-invalid', inputs: [[3, 4], [4], [4]], attributes: { eps: -1e-5 } },
+    { code: 'attribute-invalid', inputs: [[3, 4], [4], [4]], attributes: { eps: Number.NaN } },
+  ],
+
+  tolerance(inputs, { eps }, reference) {
+    // The mean is off by a rounding error of its sum, which all differences inherit; the variance by that of a sum of
+    // squares and by the square of the mean's error.
+    return bounds(inputs, reference, (row) => {
+      const root = Math.sqrt(row.x.length);
+      const magnitude = row.x.reduce((sum, x) => sum + Math.abs(x), 0) / row.x.length;
+      const meanError = 4 * epsilon * root * magnitude;
+      const scale = 1 / Math.sqrt(row.variance + eps);
+      const scaleError = 2 * epsilon * root + (meanError * scale) ** 2 + 8 * epsilon;
+      return (x, c) => {
+        const difference = Math.abs(x - row.mean);
+        const error = meanError + epsilon * Math.abs(x) + (scaleError + 4 * epsilon) * difference;
+        return error * scale * Math.abs(row.weight(c)) + 2 * epsilon * Math.abs(row.bias(c));
+      };
+    });
+  },
+};
+
+interface Row {
+  readonly first: number;
+  readonly x: Float64Array;
+  readonly mean: number;
+  readonly variance: number;
+  weight(channel: number): number;
+  bias(channel: number): number;
+}
+
+function eachRow(inputs: Operands<NdArray>, visit: (row: Row) => void): void {
+  const [x, weight, bias] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
+  const channels = sizeOf(x.shape, -1);
+  for (let first = 0; first < x.data.length; first += channels) {
+    const values = x.data.subarray(first, first + channels);
+    const mean = values.reduce((sum, value) => sum + value, 0) / channels;
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / channels;
+    visit({
+      first,
+      x: values,
+      mean,
+      variance,
+      weight: (c) => weight.data[c] ?? 0,
+      bias: (c) => bias.data[c] ?? 0,
+    });
+  }
+}
+
+function bounds(
+  inputs: Operands<NdArray>,
+  reference: NdArray,
+  ofRow: (row: Row) => (x: number, channel: number) => number,
+): Float64Array {
+  const bound = new Float64Array(reference.data.length);
+  eachRow(inputs, (row) => {
+    bound.set(row.x.map(ofRow(row)), row.first);
+  });
+  return bound;
+}
+
+/** Rows around `center` that deviate by `amplitude`, each channel in its own way. */
+function pattern(rows: number, channels: number, center: number, amplitude: number): NdArray {
+  const data = Float64Array.from(
+    { length: rows * channels },
+    (_, i) => center + amplitude * Math.sin(1.7 * i),
+  );
+  return { shape: [rows, channels], data };
+}
+
+/**
+ * Layer normalisation over the last axis (Ba et al. 2016), with biased variance:
+ * (x − mean) / √(variance + eps) · weight + bias, for x [..., C], weight [C], bias [C].
+ * @throws ShapeError `shape-mismatch`, `shape-rank`, `dtype-mismatch`, `attribute-invalid`
+ */
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, options: { eps?: number } = {}): Tensor {
+  return apply(layerNormOp, [x, weight, bias], { eps: options.eps ?? 1e-5 });
+}
