@@ -85,12 +85,26 @@ export const lineCapacity = (vector: boolean) => (vector ? 512 : 1024);
 export const fftLine = defineKernel({
   name: 'fft2d/line',
   source: shaders['fft2d/line.wgsl'],
-  libraries: { ...operandLibraries, ...library('butterflies') },
-  constants,
+  libraries: { ...library('complex'), ...library('butterflies') },
+  constants: { VECTOR: [false, true] },
   bindings,
-  params: { lines: 'u32', length: 'u32', inner: 'u32', tile: 'u32', radices: 'u32', ...operandParams },
+  params: {
+    lines: 'u32',
+    length: 'u32',
+    inner: 'u32',
+    tile: 'u32',
+    radices: 'u32',
+    real: 'u32',
+    magnitude: 'u32',
+    ...operandParams,
+  },
   workgroup: () => [lineInvocations, 1, 1],
   workgroupBytes: ({ VECTOR }) => 2 * lineCapacity(VECTOR === true) * (VECTOR === true ? 16 : 4),
   grid: ({ lines, tile }) => foldGrid(Math.ceil(lines / tile)),
-  cost: ({ lines, length }, given) => costOf(lines * length, 7 * Math.log2(length), given),
+  cost: ({ lines, length, real, magnitude }, { VECTOR }) =>
+    costOf(lines * length, 7 * Math.log2(length), {
+      VECTOR: VECTOR === true,
+      REAL_INPUT: real === 1,
+      MAGNITUDE: magnitude === 1,
+    }),
 });

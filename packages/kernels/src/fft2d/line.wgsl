@@ -7,7 +7,8 @@
 //
 // The host guarantees that length · tile is at most CAPACITY, that every pass has at most WORKGROUP_X butterflies and
 // that no size is 0. 16 KiB of workgroup memory. For hardware, where barriers cost less than passes through global
-// memory. Each read and write stands here once: compilers need seconds for more.
+// memory. The ends are told apart at run time (`real`, `magnitude`) and every read and write stands here once, since
+// compilers need a second for each of the pipelines as it is.
 
 #if ${VECTOR}
 const CAPACITY = 512u;
@@ -30,9 +31,12 @@ fn main(
   let count = params.length * tile;
 
   for (var at = lane; at < count; at += WORKGROUP_X) {
-    let z = source_at(outside(first_line, at));
-    values_re[at] = z.re;
-    values_im[at] = z.im;
+    let index = outside(first_line, at);
+    values_re[at] = source[params.source_re + index];
+    values_im[at] = Element();
+    if (params.real == 0u) {
+      values_im[at] = source[params.source_im + index];
+    }
   }
 
   let line = lane % tile;
@@ -144,7 +148,14 @@ fn main(
   workgroupBarrier();
   for (var at = lane; at < count; at += WORKGROUP_X) {
     if (first_line + at % tile < params.lines) {
-      write_out(outside(first_line, at), Complex(values_re[at], values_im[at]));
+      let index = outside(first_line, at);
+      let z = scaled(Complex(values_re[at], values_im[at]), params.scale);
+      if (params.magnitude == 0u) {
+        out[params.out_re + index] = z.re;
+        out[params.out_im + index] = z.im;
+      } else {
+        out[params.out_re + index] = magnitude(z);
+      }
     }
   }
 }

@@ -41,7 +41,9 @@ type FftVariant = Variant<AxisShape> & { readonly steps: (shape: AxisShape) => S
 
 const isVector = ({ inner }: AxisShape) => inner % 4 === 0;
 const lanesOf = (shape: AxisShape) => (isVector(shape) ? 4 : 1);
-const representative = (shape: AxisShape): Constants => ({
+const lineConstants = (shape: AxisShape): Constants => ({ VECTOR: isVector(shape) });
+/** Of an inner pass; the ends of a transform differ, and need no more of a device. */
+const passConstants = (shape: AxisShape): Constants => ({
   VECTOR: isVector(shape),
   REAL_INPUT: false,
   MAGNITUDE: false,
@@ -54,14 +56,14 @@ export const fft2dFamily: Family<AxisShape, FftVariant> = {
     {
       name: 'line',
       kernel: fftLine,
-      constants: representative,
+      constants: lineConstants,
       refuses: (shape) =>
         linesPerGroup(shape) > 0
           ? undefined
           : 'takes lengths from 2 to about 512 with no factors but 2, 3, 5 and 7',
       steps: lineSteps,
     },
-    { name: 'pass', kernel: fftPassAny, constants: representative, steps: passSteps },
+    { name: 'pass', kernel: fftPassAny, constants: passConstants, steps: passSteps },
   ],
   prefer: (variants, { software }) => (software ? [...variants].reverse() : variants),
 };
@@ -145,7 +147,7 @@ function lineSteps(shape: AxisShape): Step[] {
     {
       values: outer * length * inner,
       record(device, planes) {
-        const { constants, operands } = dispatchOptions(shape, planes);
+        const { operands } = dispatchOptions(shape, planes);
         const lines = (outer * inner) / lanesOf(shape);
         device.dispatch(fftLine, {
           buffers: { source: planes.source.range, roots: rootTable(device, length), out: planes.out.range },
@@ -155,9 +157,11 @@ function lineSteps(shape: AxisShape): Step[] {
             inner: inner / lanesOf(shape),
             tile: Math.min(linesPerGroup(shape), lines),
             radices,
+            real: planes.real ? 1 : 0,
+            magnitude: planes.magnitude ? 1 : 0,
             ...operands,
           },
-          constants,
+          constants: lineConstants(shape),
         });
       },
     },
