@@ -106,10 +106,11 @@ function adviceFor(
     );
   }
   if (kind === 'software') {
-    const hardware = all.find((each) => each.kind === 'hardware');
+    const better =
+      all.find((each) => each.kind === 'hardware') ?? all.find((each) => each.origin === 'system');
     advice.push(
-      hardware
-        ? `There is a GPU: --adapter '${hardware.name}' is many times faster.`
+      better && better.name !== name
+        ? `There is a faster adapter: --adapter '${better.name}'.`
         : 'No GPU was found, so everything runs on the CPU. If this machine has one, install its driver (on Linux, its Vulkan driver), and in a container make sure that it is passed through.',
     );
   }
