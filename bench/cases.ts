@@ -1,5 +1,23 @@
 import type { BenchCase } from './case.ts';
+import { cases as conv2d } from './kernels/conv2d.ts';
+import { cases as elementwise } from './kernels/elementwise.ts';
+import { cases as layout } from './kernels/layout.ts';
 import { cases as matmul } from './kernels/matmul.ts';
+import { cases as pad } from './kernels/pad.ts';
+import { cases as permute } from './kernels/permute.ts';
+import { cases as pixelShuffle } from './kernels/pixel-shuffle.ts';
+import { cases as reduce } from './kernels/reduce.ts';
+import { cases as model } from './model.ts';
 
 /** Every case, kernels first. */
-export const allCases: readonly BenchCase[] = [...matmul];
+export const allCases: readonly BenchCase[] = [
+  ...conv2d,
+  ...elementwise,
+  ...layout,
+  ...matmul,
+  ...pad,
+  ...permute,
+  ...pixelShuffle,
+  ...reduce,
+  ...model,
+];

@@ -3,7 +3,12 @@ import { matmul, openScope } from '@lua-webgpu/tensor';
 import type { BenchCase } from '../case.ts';
 
 /** Through the tensor API, allocation of the result included. */
-const matmulCase = (rows: number, k: number, n: number, activation: Activation = { kind: 'none' }): BenchCase => ({
+const matmulCase = (
+  rows: number,
+  k: number,
+  n: number,
+  activation: Activation = { kind: 'none' },
+): BenchCase => ({
   name: `matmul ${rows}×${k}×${n}${activation.kind === 'none' ? '' : ` + ${activation.kind}`}`,
   async setup(device) {
     const scope = openScope(device);

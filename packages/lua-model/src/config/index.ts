@@ -1,3 +1,4 @@
+export { closest } from './closest.ts';
 /** Configurations of the network: reading, presets, guessing from weights, and the state dict that follows from one. */
 
 export { guessConfig, type TensorShapes } from './guess.ts';

@@ -10,7 +10,7 @@ import {
   type Tensor,
   upsampleNearest2d,
 } from '@lua-webgpu/tensor';
-import type { HeadConfig, LuaConfig } from '../config/index.ts';
+import { type HeadConfig, type LuaConfig, shuffleFactors } from '../config/index.ts';
 
 /** From the trunk's features [B, H, W, embed_dim] to [B, s·H, s·W, out_chans padded to 4]. */
 export interface Head extends Module {
@@ -58,8 +58,9 @@ class PixelShuffleHead extends Module implements Head {
     super();
     const features = config.head_num_feat;
     this.#first = new Conv2d(plainChannels(config.embed_dim), paddedChannels(features));
-    const factors = head.scale === 3 ? [3] : Array.from({ length: Math.log2(head.scale) }, () => 2);
-    this.#steps = factors.map((factor) => new SubPixelConv(features, features, factor, true));
+    this.#steps = shuffleFactors(head.scale).map(
+      (factor) => new SubPixelConv(features, features, factor, true),
+    );
     this.#last = new Conv2d(paddedChannels(features), paddedChannels(head.out_chans));
     this.#firstName = config.names === 'lua' ? 'conv_before' : 'conv_before_upsample';
   }

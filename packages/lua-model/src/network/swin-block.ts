@@ -17,7 +17,8 @@ export interface SwinBlockOptions {
   readonly window: number;
   /** Cyclic shift of the windows in pixels; 0 for even blocks. */
   readonly shift: number;
-  readonly mlpRatio: number;
+  /** Width of the MLP's middle layer. */
+  readonly hidden: number;
   /** The configured image size, which the state dict's `attn_mask` is made for. */
   readonly imageSize: readonly [number, number];
 }
@@ -52,11 +53,11 @@ export class SwinBlock extends Module {
 
   constructor(options: SwinBlockOptions) {
     super();
-    const { dim, heads, window, shift, mlpRatio } = options;
+    const { dim, heads, window, shift, hidden } = options;
     this.norm1 = new LayerNorm(plainChannels(dim));
     this.attn = new WindowAttention({ dim, heads, window, shift });
     this.norm2 = new LayerNorm(plainChannels(dim));
-    this.mlp = new Mlp(dim, Math.floor(dim * mlpRatio));
+    this.mlp = new Mlp(dim, hidden);
     this.#options = options;
   }
 

@@ -10,7 +10,7 @@ import {
   scoped,
   type Tensor,
 } from '@lua-webgpu/tensor';
-import type { LuaConfig } from '../config/index.ts';
+import { type LuaConfig, mlpHidden, windowing } from '../config/index.ts';
 import { type ResidualConv, residualConv } from './residual-conv.ts';
 import { SwinBlock } from './swin-block.ts';
 
@@ -22,10 +22,7 @@ class ResidualGroup extends Module {
   constructor(config: LuaConfig, index: number) {
     super();
     const dim = config.embed_dim;
-    const smallest = Math.min(...config.img_size);
-    // SwinIR's rule: an image no larger than a window is one window, and nothing is shifted.
-    const window = Math.min(config.window_size, smallest);
-    const shift = smallest <= config.window_size ? 0 : Math.floor(window / 2);
+    const { window, shift } = windowing(config);
     const blocks = Array.from(
       { length: config.depths[index] as number },
       (_, j) =>
@@ -34,7 +31,7 @@ class ResidualGroup extends Module {
           heads: config.num_heads[index] as number,
           window,
           shift: j % 2 === 0 ? 0 : shift,
-          mlpRatio: config.mlp_ratio,
+          hidden: mlpHidden(config),
           imageSize: config.img_size,
         }),
     );
