@@ -1,23 +1,29 @@
 import type { BenchCase } from './case.ts';
 import { cases as conv2d } from './kernels/conv2d.ts';
 import { cases as elementwise } from './kernels/elementwise.ts';
+import { cases as fft2d } from './kernels/fft2d.ts';
+import { cases as filter } from './kernels/filter.ts';
 import { cases as layout } from './kernels/layout.ts';
 import { cases as matmul } from './kernels/matmul.ts';
 import { cases as pad } from './kernels/pad.ts';
 import { cases as permute } from './kernels/permute.ts';
 import { cases as pixelShuffle } from './kernels/pixel-shuffle.ts';
 import { cases as reduce } from './kernels/reduce.ts';
+import { cases as resize } from './kernels/resize.ts';
 import { cases as model } from './model.ts';
 
 /** Every case, kernels first. */
 export const allCases: readonly BenchCase[] = [
   ...conv2d,
   ...elementwise,
+  ...fft2d,
+  ...filter,
   ...layout,
   ...matmul,
   ...pad,
   ...permute,
   ...pixelShuffle,
   ...reduce,
+  ...resize,
   ...model,
 ];
