@@ -15,7 +15,7 @@ interface Case {
 }
 
 const unary = ['adjacent', 'interleaved', 'scalar'].map((name) => ({ unary: name }));
-const binary = ['adjacent', 'interleaved', 'strided'].map((name) => ({ binary: name }));
+const binary = ['adjacent', 'interleaved', 'strided-vector', 'strided'].map((name) => ({ binary: name }));
 const copy = ['vector', 'scalar'].map((name) => ({ copy: name }));
 const last = ['vector', 'scalar'].map((name) => ({ 'to-channels-last': name }));
 const first = ['vector', 'scalar'].map((name) => ({ 'to-channels-first': name }));

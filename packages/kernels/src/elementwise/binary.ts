@@ -2,7 +2,7 @@ import type { Limits } from '../capabilities.ts';
 import { type Access, contiguousStrides, splitRegion, windowOf } from '../regions/index.ts';
 import { type Device, type Family, type GpuBuffer, pick, type Variant } from '../runtime/index.ts';
 import { shaders } from '../shaders.generated.ts';
-import { defineKernel, foldGrid, read, write } from '../wgsl/index.ts';
+import { defineKernel, foldGrid, type Grid, read, write } from '../wgsl/index.ts';
 import { alignOperands, type Broadcast, type Sizes } from './broadcast.ts';
 
 /** Codes of the functions in binary-functions.wgsl, and of the same with the operands exchanged. */
@@ -48,14 +48,12 @@ export const binaryVector = defineKernel({
   cost: ({ count, row }, { ROW }) => ({ flops: 4 * count, bytes: 16 * (2 * count + (ROW ? row : count)) }),
 });
 
-export const binaryStrided = defineKernel({
-  name: 'elementwise/binary-strided',
+const strided = {
   source: shaders['elementwise/binary-strided.wgsl'],
   libraries,
-  constants: { OP: OP.slice(0, 6), RANK: [1, 2, 3, 4, 5] },
-  bindings: { a: read('f32'), b: read('f32'), out: write('f32') },
   params: {
     count: 'u32',
+    rank: 'u32',
     size0: 'u32',
     size1: 'u32',
     size2: 'u32',
@@ -66,9 +64,24 @@ export const binaryStrided = defineKernel({
     b_first: 'u32',
     out_first: 'u32',
   },
-  workgroup: () => [64, 1, 1],
-  grid: ({ count }) => foldGrid(Math.ceil(count / 64)),
-  cost: ({ count }) => ({ flops: count, bytes: 12 * count }),
+  workgroup: (): Grid => [64, 1, 1],
+  grid: ({ count }: { count: number }) => foldGrid(Math.ceil(count / 64)),
+} as const;
+
+export const binaryStridedVector = defineKernel({
+  ...strided,
+  name: 'elementwise/binary-strided-vector',
+  constants: { OP, VECTOR: [true], SPLAT: [false, true] },
+  bindings: { a: read('vec4f'), b: read('b_element'), out: write('vec4f') },
+  cost: ({ count }) => ({ flops: 16 * count, bytes: 4 * 48 * count }),
+});
+
+export const binaryStrided = defineKernel({
+  ...strided,
+  name: 'elementwise/binary-strided',
+  constants: { OP: OP.slice(0, 6), VECTOR: [false], SPLAT: [false] },
+  bindings: { a: read('f32'), b: read('b_element'), out: write('f32') },
+  cost: ({ count }) => ({ flops: 4 * count, bytes: 4 * 12 * count }),
 });
 
 type BinaryVariant = Variant<Aligned> & {
@@ -98,9 +111,21 @@ export const binaryFamily: Family<Aligned, BinaryVariant> = {
     vectorVariant('adjacent', true),
     vectorVariant('interleaved', false),
     {
+      name: 'strided-vector',
+      kernel: binaryStridedVector,
+      constants: (shape) => {
+        const { code, exchanged } = codes[shape.function];
+        const [inA, inB] = [shape.alongA.at(-1), shape.alongB.at(-1)];
+        return { OP: inA ? code : exchanged, VECTOR: true, SPLAT: !(inA && inB) };
+      },
+      refuses: ({ sizes }) =>
+        (sizes.at(-1) ?? 0) % 4 === 0 ? undefined : 'takes row sizes in multiples of 4',
+      run: runStrided,
+    },
+    {
       name: 'strided',
       kernel: binaryStrided,
-      constants: (shape) => ({ OP: codes[shape.function].code, RANK: shape.sizes.length }),
+      constants: (shape) => ({ OP: codes[shape.function].code, VECTOR: false, SPLAT: false }),
       run: runStrided,
     },
   ],
@@ -157,26 +182,34 @@ function runVector(
   }
 }
 
-function runStrided(
-  device: Device,
-  { a, b, out }: BinaryBuffers,
-  shape: Aligned,
-  variant: BinaryVariant,
-): void {
+function runStrided(device: Device, buffers: BinaryBuffers, shape: Aligned, variant: BinaryVariant): void {
   const { limits } = device.capabilities;
-  const { sizes, alongA, alongB } = shape;
-  const accessA: Access = { first: 0, strides: stridesAlong(sizes, alongA), elementBytes: 4 };
-  const accessB: Access = { first: 0, strides: stridesAlong(sizes, alongB), elementBytes: 4 };
-  const flat: Access = { first: 0, strides: contiguousStrides(sizes), elementBytes: 4 };
+  const constants = variant.constants(shape);
+  const width = constants.VECTOR ? 4 : 1;
+  // The kernel takes the operand that is repeated along the innermost axis as its second.
+  const exchanged = constants.VECTOR && !shape.alongA.at(-1);
+  const [a, b] = exchanged ? [buffers.b, buffers.a] : [buffers.a, buffers.b];
+  const [alongA, alongB] = exchanged ? [shape.alongB, shape.alongA] : [shape.alongA, shape.alongB];
+  const sizes = shape.sizes.with(-1, (shape.sizes.at(-1) ?? 0) / width);
+  const access = (strides: readonly number[], bytes = 4 * width): Access => ({
+    first: 0,
+    strides,
+    elementBytes: bytes,
+  });
+  const flat = access(contiguousStrides(sizes));
+  const accessA = access(stridesAlong(sizes, alongA));
+  const accessB = access(stridesAlong(sizes, alongB), constants.SPLAT ? 4 : 4 * width);
   for (const region of splitRegion(shape.function, sizes, [flat], withoutSlack(limits))) {
     const from = windowOf(a, accessA, region, limits);
     const with_ = windowOf(b, accessB, region, limits);
-    const to = windowOf(out, flat, region, limits);
+    const to = windowOf(buffers.out, flat, region, limits);
     const size = (fromInnermost: number) => region.sizes.at(-1 - fromInnermost) ?? 1;
     device.dispatch(variant.kernel, {
       buffers: { a: from.range, b: with_.range, out: to.range },
       params: {
-        count: product(region.sizes),
+        // An invocation computes up to four elements of a row.
+        count: product(region.sizes.with(-1, Math.ceil(size(0) / 4))),
+        rank: sizes.length,
         size0: size(0),
         size1: size(1),
         size2: size(2),
@@ -187,7 +220,7 @@ function runStrided(
         b_first: with_.first,
         out_first: to.first,
       },
-      constants: variant.constants(shape),
+      constants,
     });
   }
 }

@@ -5,6 +5,7 @@ export {
   binary,
   binaryFamily,
   binaryStrided,
+  binaryStridedVector,
   binaryVector,
 } from './binary.ts';
 export { broadcastSizes } from './broadcast.ts';

@@ -43,7 +43,10 @@ const copyKernel = <const E extends 'vec4u' | 'u32'>(name: string, element: E, e
     params,
     workgroup: () => [64, 1, 1],
     grid: ({ count }) => foldGrid(Math.ceil(count / 64)),
-    cost: ({ count }) => ({ flops: 0, bytes: 2 * elementBytes * count }),
+    cost: ({ count, size0 }) => ({
+      flops: 0,
+      bytes: (2 * elementBytes * count * size0) / Math.ceil(size0 / 4),
+    }),
   });
 
 export const copyVector = copyKernel('permute/copy-vector', 'vec4u', 16);
@@ -98,7 +101,7 @@ export function copyStrided(
     device.dispatch(variant.kernel, {
       buffers: { x: from.range, out: to.range },
       params: {
-        count: region.sizes.reduce((product, size) => product * size, 1),
+        count: invocations(region.sizes),
         size0: axis(region.sizes, 0),
         size1: axis(region.sizes, 1),
         size2: axis(region.sizes, 2),
@@ -119,6 +122,10 @@ export function copyStrided(
     });
   }
 }
+
+/** An invocation copies up to four elements of a row. */
+const invocations = (sizes: readonly number[]): number =>
+  sizes.with(-1, Math.ceil((sizes.at(-1) ?? 0) / 4)).reduce((product, size) => product * size, 1);
 
 /** Drops axes of size 1 and joins neighbours that are one run in both operands. At least one axis stays. */
 export function mergeAxes(shape: CopyShape): CopyShape {

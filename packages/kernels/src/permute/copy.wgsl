@@ -1,24 +1,21 @@
 // out[out_first + Σ c·out_stride] = x[x_first + Σ c·x_stride] over a box of coordinates c: permute, slice and concat.
 //
 // RANK axes, numbered from the innermost: sizes size0 … size3, the outermost's being implied by `count`; out's innermost
-// stride is 1. One invocation copies one element, a u32 (any 32-bit type) or, in copy-vector, a vec4u. Bits are copied,
-// so NaN payloads and subnormals survive. The grid is folded into two dimensions.
+// stride is 1. An element is a u32 (any 32-bit type) or, in copy-vector, a vec4u. Bits are copied, so NaN payloads and
+// subnormals survive.
+//
+// An invocation copies up to four elements of one row (an innermost axis), chunks = ⌈size0 / 4⌉ apart, so that lanes
+// read and write neighbouring addresses and the divisions that find the row are shared. `count` = rows · chunks
+// invocations; the grid is folded into two dimensions.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP_X + id.x;
   if (i < params.count) {
-    var rest = i;
+    let chunks = (params.size0 + 3u) / 4u;
+    var rest = i / chunks;
     var from_at = params.x_first;
     var to_at = params.out_first;
-    if (RANK == 1u) {
-      from_at += rest * params.x_stride0;
-      to_at += rest;
-    } else {
-      from_at += rest % params.size0 * params.x_stride0;
-      to_at += rest % params.size0;
-      rest /= params.size0;
-    }
     if (RANK == 2u) {
       from_at += rest * params.x_stride1;
       to_at += rest * params.out_stride1;
@@ -42,6 +39,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       from_at += rest % params.size3 * params.x_stride3 + rest / params.size3 * params.x_stride4;
       to_at += rest % params.size3 * params.out_stride3 + rest / params.size3 * params.out_stride4;
     }
-    out[to_at] = x[from_at];
+    for (var c = i % chunks; c < params.size0; c += chunks) {
+      out[to_at + c] = x[from_at + c * params.x_stride0];
+    }
   }
 }

@@ -91,8 +91,8 @@ function defineReduction(name: Reduction): OpDefinition<ReduceAttributes> {
       if (name === 'max' || name === 'min') return 0;
       const x = required(inputs, 0);
       const terms = elements(x.shape) / Math.max(1, reference.data.length);
-      // Additions that a term passes through: at most 20 in each pass of 256 terms, and 2 more where four lanes are joined.
-      const depth = Math.min(terms, 22 * Math.ceil(Math.log2(Math.max(2, terms)) / 8)) + 2;
+      // Additions that a term passes through: at most 32 in each pass of 256 terms, and 2 more where four lanes are joined.
+      const depth = Math.min(terms, 34 * Math.ceil(Math.log2(Math.max(2, terms)) / 8)) + 2;
       const axes = resolveAxes(name, x.shape, attributes);
       const magnitudes = reduceArray(name, absolute(x), axes, attributes.keepDims);
       return magnitudes.data.map((magnitude) => epsilon * depth * magnitude);
