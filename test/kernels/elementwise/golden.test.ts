@@ -1,14 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  affine,
   gelu,
   leakyRelu,
+  mul,
   openScope,
   parseSafetensors,
   relu,
   sigmoid,
   silu,
+  square,
   type Tensor,
+  tanh,
   toFloat32,
   toFloat64,
 } from '@lua-webgpu/tensor';
@@ -27,6 +31,14 @@ const cases: [input: string, output: string, op: (x: Tensor) => Tensor][] = [
 /** Cases of a folder that others made, by the names they have there. */
 const others: Record<string, (x: Tensor) => Tensor> = {
   gelu_erf: gelu,
+  // GELU's other form, put together from tanh: x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2.
+  gelu_tanh: (x) => {
+    const inner = affine(mul(x, affine(square(x), { scale: 0.044715, offset: 1 })), {
+      scale: Math.sqrt(2 / Math.PI),
+      offset: 0,
+    });
+    return mul(x, affine(tanh(inner), { scale: 0.5, offset: 0.5 }));
+  },
   silu,
   sigmoid,
   relu,
