@@ -59,8 +59,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     if (params.rank > 2u) { walk = along(walk, 1u, params.size1); }
     if (params.rank > 3u) { walk = along(walk, 2u, params.size2); }
     if (params.rank > 4u) { walk = along(walk, 3u, params.size3); }
-    // The outermost axis: its coordinate is what is left; nothing is left where there is only the row.
-    let outermost = max(params.rank, 2u) - 1u;
+    // The outermost axis: its coordinate is what is left, 0 where the row is the only axis.
+    let outermost = params.rank - 1u;
     let a_at = walk.a + ((params.a_axes >> outermost) & 1u) * walk.rest * walk.a_stride;
     let b_at = walk.b + ((params.b_axes >> outermost) & 1u) * walk.rest * walk.b_stride;
     let out_at = params.out_first + row * params.size0;
