@@ -39,6 +39,21 @@ describe('who is told', () => {
     expect(await failures.settle(Promise.resolve(2))).toBe(2);
   });
 
+  test('only of the submissions that can have failed from it', async () => {
+    const failures = new Failures();
+    const cause = new Error('does not compile');
+    failures.open();
+    failures.watch(Promise.resolve(cause));
+    expect(await outcome(failures.settle(Promise.resolve(1)))).toBe(cause);
+    // The submission that was open then may have used it, the next one has not.
+    failures.watchSubmission(Promise.resolve(new Error('invalid pipeline')));
+    expect(await outcome(failures.settle(Promise.resolve(2)))).toBe(cause);
+    const other = new Error('something else');
+    failures.open();
+    failures.watchSubmission(Promise.resolve(other));
+    expect(await outcome(failures.settle(Promise.resolve(3)))).toBe(other);
+  });
+
   test('an error of the work itself comes after what explains it', async () => {
     const failures = new Failures();
     const own = new Error('map failed');
@@ -59,9 +74,11 @@ describe('what cannot be trusted', () => {
   test('is what was written from the failed submission on, until that was known', async () => {
     const failures = new Failures();
     const before = failures.serial;
+    failures.open();
     failures.watchSubmission(Promise.resolve(undefined));
     const failed = failures.serial;
     const error = new Error('failed');
+    failures.open();
     failures.watchSubmission(later(5, error));
     const following = failures.serial;
     expect(failures.damage(failed)).toBeUndefined();
@@ -71,10 +88,16 @@ describe('what cannot be trusted', () => {
     expect(failures.damage(following)).toBe(error);
     expect(failures.damage(failures.serial)).toBeUndefined();
     // What is recorded before and after the news may be one submission, and fail as one.
+    failures.open();
+    const open = failures.serial;
+    failures.watch(Promise.resolve(new Error('told in between')));
+    await outcome(failures.settle(Promise.resolve()));
+    expect(failures.serial).toBe(open + 1);
     failures.watchSubmission(Promise.resolve(new Error('again')));
     await outcome(failures.settle(Promise.resolve()));
     expect(failures.damage(following)).toBe(error);
-    expect(failures.damage(following + 1)).toHaveProperty('message', 'again');
+    expect(failures.damage(open)).toHaveProperty('message', 'told in between');
+    expect(failures.damage(open + 1)).toBe(failures.damage(open));
   });
 });
 

@@ -90,7 +90,8 @@ export class Device {
     });
     const slot = Math.max(maxParamBytes, limits.minUniformBufferOffsetAlignment);
     const ring = new UniformRing(gpu, maxDispatches, slot, paramsLayout);
-    this.#recorder = new Recorder(gpu, ring, (kernels, submit) => this.#submit(kernels, submit));
+    const open = () => this.#failures.open();
+    this.#recorder = new Recorder(gpu, ring, open, (kernels, submit) => this.#submit(kernels, submit));
     this.#transfer = new Transfer(gpu, this.#recorder, watch);
     this.tables = new TableCache((data, label) => this.upload(data, label));
     this.#poison = options.poison ? new Poison(gpu, this.#recorder) : undefined;

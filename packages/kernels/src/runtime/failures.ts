@@ -41,23 +41,30 @@ export class Failures {
     return this.#serial;
   }
 
+  /** The first command of a submission is about to be recorded. */
+  open(): void {
+    this.#opened = this.#serial;
+  }
+
   /** Watches what submissions will use: a buffer, a pipeline, a bind group. */
   watch(outcome: Promise<Error | undefined>): void {
     const from = this.#serial;
     const watched = this.#add(outcome);
     const noted: Promise<void> = watched.outcome.then((error) => {
       this.#resources.delete(noted);
-      if (error) this.#causes = [...this.#causes, { from, to: this.#serial, error }].slice(-remembered);
+      if (!error) return;
+      this.#causes = [...this.#causes, { from, to: this.#serial, error }].slice(-remembered);
+      // From here on nobody records what is broken: commands to come do not fail from it.
+      this.#serial += 1;
     });
     this.#resources.add(noted);
   }
 
-  /** Watches the submission that was recorded; what is recorded from here on belongs to the next. */
+  /** Watches the submission of what was recorded since `open`. */
   watchSubmission(outcome: Promise<Error | undefined>): void {
     const from = this.#opened;
     const to = this.#serial;
     this.#serial += 1;
-    this.#opened = this.#serial;
     this.#add(outcome.then((error) => error && this.#explain({ from, to, error })));
   }
 

@@ -26,6 +26,7 @@ const maxCopies = 1024;
 export class Recorder {
   readonly #gpu: GPUDevice;
   readonly #uniforms: UniformRing;
+  readonly #onOpen: () => void;
   readonly #onSubmit: (kernels: ReadonlySet<string>, submit: () => void) => void;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
@@ -36,13 +37,16 @@ export class Recorder {
   #copies = 0;
   #flops = 0;
 
+  /** @param onOpen called before the first command of a submission  @param onSubmit calls `submit` once */
   constructor(
     gpu: GPUDevice,
     uniforms: UniformRing,
+    onOpen: () => void,
     onSubmit: (kernels: ReadonlySet<string>, submit: () => void) => void,
   ) {
     this.#gpu = gpu;
     this.#uniforms = uniforms;
+    this.#onOpen = onOpen;
     this.#onSubmit = onSubmit;
   }
 
@@ -115,7 +119,10 @@ export class Recorder {
   }
 
   #openEncoder(): GPUCommandEncoder {
-    this.#encoder ??= this.#gpu.createCommandEncoder();
+    if (!this.#encoder) {
+      this.#onOpen();
+      this.#encoder = this.#gpu.createCommandEncoder();
+    }
     return this.#encoder;
   }
 
