@@ -39,10 +39,13 @@ fn turned(z: Complex) -> Complex {
 // from overflow and underflow.
 fn magnitude(z: Complex) -> Element {
   let one = Element() + 1.0;
+  let up = Element() + 0x1p70;
+  let down = Element() + 0x1p-70;
   let largest = max(abs(z.re), abs(z.im));
-  let down = select(one, Element() + 0x1p-70, largest > Element() + 0x1p60);
-  let by = select(down, Element() + 0x1p70, largest < Element() + 0x1p-60);
-  let back = select(select(one, Element() + 0x1p70, largest > Element() + 0x1p60), Element() + 0x1p-70, largest < Element() + 0x1p-60);
+  let is_large = largest > Element() + 0x1p60;
+  let is_small = largest < Element() + 0x1p-60;
+  let by = select(select(one, up, is_small), down, is_large);
+  let back = select(select(one, down, is_small), up, is_large);
   let re = z.re * by;
   let im = z.im * by;
   return sqrt(re * re + im * im) * back;

@@ -49,7 +49,10 @@ const passConstants = (shape: AxisShape): Constants => ({
   MAGNITUDE: false,
 });
 
-/** Transforms whose length has a factorisation. Through memory on software adapters, where barriers are slow. */
+/**
+ * Transforms whose length has a factorisation: in workgroup memory, but by passes through global memory on software
+ * adapters, where barriers are slow, and where one pass does.
+ */
 export const fft2dFamily: Family<AxisShape, FftVariant> = {
   name: 'fft2d',
   variants: [
@@ -65,7 +68,8 @@ export const fft2dFamily: Family<AxisShape, FftVariant> = {
     },
     { name: 'pass', kernel: fftPassAny, constants: passConstants, steps: passSteps },
   ],
-  prefer: (variants, { software }) => (software ? [...variants].reverse() : variants),
+  prefer: (variants, { software }, { length }) =>
+    software || factorise(length)?.length === 1 ? [...variants].reverse() : variants,
 };
 
 /**
