@@ -1,4 +1,4 @@
-// One pass of a mixed-radix transform along an axis, through global memory. Library of pass-2.wgsl … pass-any.wgsl.
+// One pass of a mixed-radix transform along an axis, through global memory. Library of pass-2.wgsl … pass-8.wgsl.
 //
 // A line of N = radix · steps values, `inner` elements apart, becomes in as many passes as N has factors its transform
 // (Stockham's ordering: no bit reversal). The passes before this one have made transforms of length `span`. Butterfly
