@@ -3,6 +3,7 @@ import { cases as conv2d } from './kernels/conv2d.ts';
 import { cases as elementwise } from './kernels/elementwise.ts';
 import { cases as fft2d } from './kernels/fft2d.ts';
 import { cases as filter } from './kernels/filter.ts';
+import { cases as layerNorm } from './kernels/layer-norm.ts';
 import { cases as layout } from './kernels/layout.ts';
 import { cases as matmul } from './kernels/matmul.ts';
 import { cases as pad } from './kernels/pad.ts';
@@ -10,6 +11,7 @@ import { cases as permute } from './kernels/permute.ts';
 import { cases as pixelShuffle } from './kernels/pixel-shuffle.ts';
 import { cases as reduce } from './kernels/reduce.ts';
 import { cases as resize } from './kernels/resize.ts';
+import { cases as windowAttention } from './kernels/window-attention.ts';
 import { cases as model } from './model.ts';
 
 /** Every case, kernels first. */
@@ -18,6 +20,7 @@ export const allCases: readonly BenchCase[] = [
   ...elementwise,
   ...fft2d,
   ...filter,
+  ...layerNorm,
   ...layout,
   ...matmul,
   ...pad,
@@ -25,5 +28,6 @@ export const allCases: readonly BenchCase[] = [
   ...pixelShuffle,
   ...reduce,
   ...resize,
+  ...windowAttention,
   ...model,
 ];

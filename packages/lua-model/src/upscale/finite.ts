@@ -1,5 +1,5 @@
 import { NonFiniteError } from '@lua-webgpu/kernels';
-import { countNonFinite, formatShape, scoped, type Tensor } from '@lua-webgpu/tensor';
+import { countNonFinite, firstNonFinite, formatShape, scoped, type Tensor } from '@lua-webgpu/tensor';
 
 /**
  * Waits for a tensor and refuses NaN and infinity.
@@ -9,8 +9,8 @@ export async function requireFinite(tensor: Tensor, what: string): Promise<void>
   using counter = scoped(tensor, countNonFinite);
   const [count = 0] = await counter.read();
   if (count === 0) return;
-  const values = await tensor.read();
-  const first = values.findIndex((value) => !Number.isFinite(value));
+  using finder = scoped(tensor, firstNonFinite);
+  const [first = 0] = await finder.read();
   throw new NonFiniteError(
     'non-finite',
     `${what} ${formatShape(tensor.shape)} holds ${count} values that are NaN or infinite, the first at ${place(first, tensor.shape)}`,
