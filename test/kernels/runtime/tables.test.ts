@@ -1,53 +1,62 @@
-import { afterAll, describe, expect, it } from 'vitest';
-import { adapterCases, DeviceSet } from '../../support/adapters.ts';
+import type { GpuBuffer } from '@lua-webgpu/kernels';
+import { expect, test } from 'vitest';
+import { TableCache } from '../../../packages/kernels/src/runtime/tables.ts';
 
-for (const adapter of await adapterCases()) {
-  describe(`constant tables on ${adapter.label}`, () => {
-    const devices = new DeviceSet(adapter);
-    afterAll(() => devices.close());
-    const never = () => {
-      throw new Error('made twice');
-    };
+const MiB = 2 ** 20;
 
-    it('are made once and hold what was made', async () => {
-      const device = await devices.open();
-      const table = device.tables.get('three', () => Float32Array.of(1, 2, 3));
-      expect(device.tables.get('three', never)).toBe(table);
-      expect([...new Float32Array(await device.read(table))]).toEqual([1, 2, 3]);
-      device.tables.clear();
-    });
-
-    it('are counted apart from what is in use', async () => {
-      const device = await devices.open();
-      const before = device.memory();
-      device.tables.get('counted', () => new Float32Array(1000));
-      expect(device.memory().inUse).toBe(before.inUse);
-      expect(device.memory().tables).toBeGreaterThanOrEqual(before.tables + 4000);
-      device.tables.clear();
-      expect(device.memory()).toMatchObject({ inUse: before.inUse, tables: 0 });
-    });
-
-    it('go when they are many and large, the least recently used first', async () => {
-      const device = await devices.open();
-      const megabyte = () => new Float32Array(2 ** 18);
-      const first = device.tables.get('0', megabyte);
-      const second = device.tables.get('1', megabyte);
-      for (let i = 2; i < 32; i++) device.tables.get(`${i}`, megabyte);
-      expect(second.released).toBe(false);
-      device.tables.get('0', never);
-      device.tables.get('32', megabyte);
-      expect(second.released).toBe(true);
-      expect(first.released).toBe(false);
-      device.tables.clear();
-      expect(first.released).toBe(true);
-    });
-
-    it('stay while they are small, however many', async () => {
-      const device = await devices.open();
-      const first = device.tables.get('small 0', () => new Float32Array(4));
-      for (let i = 1; i < 200; i++) device.tables.get(`small ${i}`, () => new Float32Array(4));
-      expect(first.released).toBe(false);
-      device.tables.clear();
-    });
-  });
+function open(capacity = 256) {
+  const made: string[] = [];
+  const released: string[] = [];
+  const broken = new Set<GpuBuffer>();
+  const upload = (_data: ArrayBufferView, label: string) => {
+    made.push(label);
+    return { capacity, release: () => released.push(label) } as unknown as GpuBuffer;
+  };
+  const tables = new TableCache(upload, (table) => broken.has(table));
+  const get = (key: number | string) => tables.get(String(key), () => new Float32Array(1));
+  return { tables, get, made, released, broken };
 }
+
+test('a table is made once for each key', () => {
+  const { tables, get, made } = open();
+  const first = get('a');
+  get('b');
+  expect(get('a')).toBe(first);
+  expect(made).toEqual(['table a', 'table b']);
+  expect(tables.bytes).toBe(512);
+});
+
+test('small ones are kept, however many', () => {
+  const { tables, get, released } = open();
+  for (let i = 0; i < 1000; i++) get(i);
+  expect(released).toEqual([]);
+  expect(tables.bytes).toBe(256_000);
+});
+
+test('of large ones the least recently used go, but never the last 32', () => {
+  const { tables, get, released } = open(MiB);
+  for (let i = 0; i < 32; i++) get(i);
+  expect(released).toEqual([]);
+  get(0);
+  get(32);
+  expect(released).toEqual(['table 1']);
+  expect(tables.bytes).toBe(32 * MiB);
+});
+
+test('one that the device had no room for is made anew', () => {
+  const { tables, get, made, released, broken } = open();
+  const first = get('a');
+  broken.add(first);
+  expect(get('a')).not.toBe(first);
+  expect([made, released]).toEqual([['table a', 'table a'], ['table a']]);
+  expect(tables.bytes).toBe(256);
+});
+
+test('all of them can be given back', () => {
+  const { tables, get, released } = open();
+  get('a');
+  get('b');
+  tables.clear();
+  expect(released).toEqual(['table a', 'table b']);
+  expect(tables.bytes).toBe(0);
+});

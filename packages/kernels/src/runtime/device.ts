@@ -93,7 +93,10 @@ export class Device {
     const open = () => this.#failures.open();
     this.#recorder = new Recorder(gpu, ring, open, (kernels, submit) => this.#submit(kernels, submit));
     this.#transfer = new Transfer(gpu, this.#recorder, watch);
-    this.tables = new TableCache((data, label) => this.upload(data, label));
+    this.tables = new TableCache(
+      (data, label) => this.upload(data, label),
+      ({ id }) => this.#pool.failureOf(id) !== undefined,
+    );
     this.#poison = options.poison ? new Poison(gpu, this.#recorder) : undefined;
   }
 

@@ -10,11 +10,17 @@ const maxBytes = 16 * 2 ** 20;
  */
 export class TableCache {
   readonly #upload: (data: ArrayBufferView, label: string) => GpuBuffer;
+  readonly #isBroken: (table: GpuBuffer) => boolean;
   readonly #tables = new Map<string, GpuBuffer>();
   #bytes = 0;
 
-  constructor(upload: (data: ArrayBufferView, label: string) => GpuBuffer) {
+  /** @param isBroken whether the device turned out to have no memory for the table */
+  constructor(
+    upload: (data: ArrayBufferView, label: string) => GpuBuffer,
+    isBroken: (table: GpuBuffer) => boolean,
+  ) {
     this.#upload = upload;
+    this.#isBroken = isBroken;
   }
 
   /** Bytes of device memory that the tables take. */
@@ -27,6 +33,8 @@ export class TableCache {
    * it is valid for dispatches recorded before the next 32 calls of `get`.
    */
   get(key: string, make: () => ArrayBufferView): GpuBuffer {
+    const found = this.#tables.get(key);
+    if (found && this.#isBroken(found)) this.#drop(key, found);
     const known = this.#tables.get(key);
     const table = known ?? this.#upload(make(), `table ${key}`);
     if (known) this.#tables.delete(key);
