@@ -1,3 +1,4 @@
+export * from './autograd/index.ts';
 export * from './core/index.ts';
 export * from './files/index.ts';
 export * from './nn/index.ts';

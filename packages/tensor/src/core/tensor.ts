@@ -3,6 +3,7 @@ import { f16ToF32Bits } from '../files/index.ts';
 import type { DType } from './dtype.ts';
 import type { Scope } from './scope.ts';
 import { checkShape, elements, formatShape, type Shape, type TensorSpec } from './shape.ts';
+import type { GradientSource, Tape } from './tape.ts';
 
 /** Device memory shared by the tensors that are views of it, given back when the last one is disposed. */
 export class Storage {
@@ -27,6 +28,8 @@ export interface TensorFields extends TensorSpec {
   readonly storage: Storage;
   /** Undefined for tensors that somebody owns by hand: parameters, and what a root scope kept. */
   readonly scope: Scope | undefined;
+  readonly tape?: Tape | undefined;
+  readonly source?: GradientSource | undefined;
 }
 
 /** An immutable array on a device: contiguous, row-major. */
@@ -35,6 +38,8 @@ export class Tensor implements TensorSpec {
   readonly dtype: DType;
   readonly #storage: Storage;
   #scope: Scope | undefined;
+  #tape: Tape | undefined;
+  #source: GradientSource | undefined;
   #disposed = false;
 
   /** Takes over one reference to the storage. Use `scope.tensor(…)` to make a tensor from data. */
@@ -43,6 +48,8 @@ export class Tensor implements TensorSpec {
     this.dtype = fields.dtype;
     this.#storage = fields.storage;
     this.#scope = fields.scope;
+    this.#tape = fields.tape;
+    this.#source = fields.source;
     this.#scope?.adopt(this);
   }
 
@@ -52,6 +59,16 @@ export class Tensor implements TensorSpec {
 
   get scope(): Scope | undefined {
     return this.#scope;
+  }
+
+  /** The tape that ops on this tensor are recorded on. */
+  get tape(): Tape | undefined {
+    return this.#tape;
+  }
+
+  /** What a gradient of this tensor flows back to; undefined for constants. */
+  get source(): GradientSource | undefined {
+    return this.#source;
   }
 
   get disposed(): boolean {
@@ -89,7 +106,25 @@ export class Tensor implements TensorSpec {
         'Keep the number of elements.',
       );
     }
-    return this.#handle(full, this.#scope);
+    const reshaped = this.#handle(full, this.#scope);
+    const { tape, source, shape: original } = this;
+    if (tape && source?.kind === 'node') {
+      const recorded = tape.record({
+        name: 'reshape',
+        backward: (gradient, sink) => sink.accumulate(source, gradient.reshape(original)),
+        release: () => undefined,
+      });
+      reshaped.place(tape, recorded);
+    }
+    return reshaped;
+  }
+
+  /** Another handle on the same memory, on no tape: gradients stop here. */
+  detach(): Tensor {
+    this.buffer('detach');
+    const handle = this.#handle(this.shape, this.#scope);
+    handle.place(undefined, undefined);
+    return handle;
   }
 
   /** Another handle on the same memory, owned by `scope`. @throws LifetimeError `scope-ended` */
@@ -133,8 +168,22 @@ export class Tensor implements TensorSpec {
     this.#scope = scope;
   }
 
+  /** Called by tapes and ops: says what gradients of this tensor flow back to. */
+  place(tape: Tape | undefined, source: GradientSource | undefined): this {
+    this.#tape = tape;
+    this.#source = source;
+    return this;
+  }
+
+  /** Another handle that no scope owns; disposing it is the caller's. */
+  retain(): Tensor {
+    this.buffer('retain');
+    return this.#handle(this.shape, undefined);
+  }
+
   #handle(shape: Shape, scope: Scope | undefined): Tensor {
-    const handle = new Tensor({ shape, dtype: this.dtype, storage: this.#storage, scope });
+    const { dtype, tape, source } = this;
+    const handle = new Tensor({ shape, dtype, storage: this.#storage, scope, tape, source });
     // Counted once the scope has taken the handle: an ended one throws, and nobody would release what was counted.
     this.#storage.retain();
     return handle;

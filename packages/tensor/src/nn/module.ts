@@ -48,6 +48,7 @@ export class Parameter {
       dtype: 'f32',
       storage: new Storage(buffer),
       scope: undefined,
+      source: { kind: 'leaf', key: this, shape: this.packing.packedShape },
     });
   }
 

@@ -1,4 +1,6 @@
 import type { Activation } from '@lua-webgpu/kernels';
+import type { Tensor } from '../core/index.ts';
+import type { Ops } from './define.ts';
 
 /** erf to double precision: the Maclaurin series below 3, a continued fraction for erfc above. */
 export function erf(x: number): number {
@@ -34,4 +36,33 @@ export function activate(activation: Activation, x: number): number {
 export function activationGain(activation: Activation): number {
   if (activation.kind === 'gelu') return 1.13;
   return activation.kind === 'leaky-relu' ? Math.max(1, Math.abs(activation.slope)) : 1;
+}
+
+/** Derivative of an activation in float64; 0 counts as the negative side. */
+export function activationSlope(activation: Activation, x: number): number {
+  switch (activation.kind) {
+    case 'none':
+      return 1;
+    case 'gelu':
+      return 0.5 * (1 + erf(x / Math.SQRT2)) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
+    case 'leaky-relu':
+      return x > 0 ? 1 : activation.slope;
+  }
+}
+
+/** gradient · activation'(x), where `before` computes x, the value in front of the activation. */
+export function activationGradient(
+  ops: Ops,
+  activation: Activation,
+  gradient: Tensor,
+  before: () => Tensor,
+): Tensor {
+  switch (activation.kind) {
+    case 'none':
+      return gradient;
+    case 'gelu':
+      return ops.unaryGradient('gelu', before(), gradient);
+    case 'leaky-relu':
+      return ops.unaryGradient('leakyRelu', before(), gradient, { a: activation.slope, b: 0 });
+  }
 }

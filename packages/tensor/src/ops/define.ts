@@ -1,5 +1,17 @@
 import type { Device, GpuBuffer } from '@lua-webgpu/kernels';
-import { type DType, joinScopes, type Shape, type Tensor, type TensorSpec } from '../core/index.ts';
+import {
+  AutogradError,
+  type DType,
+  joinScopes,
+  joinTapes,
+  type Shape,
+  type Tape,
+  type Tensor,
+  type TensorSpec,
+} from '../core/index.ts';
+
+/** All ops, handed to vjps: an op's file cannot import those that its gradient is made of without cycles. */
+export type Ops = typeof import('./index.ts');
 
 /** A float64 array on the host, for references. */
 export interface NdArray {
@@ -46,6 +58,42 @@ export interface OpDefinition<A> {
   readonly refusals: readonly Refusal<A>[];
   /** Largest allowed |GPU − reference|, per element or for all, from an error model (see `tolerance.ts`). */
   tolerance(inputs: Operands<NdArray>, attributes: A, reference: NdArray): Float64Array | number;
+  /** How gradients flow back; an op without it refuses operands that want one. */
+  readonly vjp?: Vjp<A>;
+}
+
+/** The vector-Jacobian product of an op. */
+export interface Vjp<A> {
+  /** Which inputs, by position, and whether the output are kept until the backward pass. */
+  readonly saves: { readonly inputs?: readonly number[]; readonly output?: boolean };
+  /** Gradients of the inputs, made with other ops; only those that are `wanted` are looked at. */
+  run(context: VjpContext<A>): Operands<Tensor>;
+  /** The same in float64, from the cotangent of the output. */
+  reference(inputs: Operands<NdArray>, attributes: A, cotangent: NdArray): Operands<NdArray>;
+  /** Largest allowed |GPU − reference| for each input's gradient, per element or for all. */
+  tolerance(
+    inputs: Operands<NdArray>,
+    attributes: A,
+    cotangent: NdArray,
+    expected: Operands<NdArray>,
+  ): Operands<Float64Array | number>;
+  /** Inputs that take a gradient; all f32 ones by default. */
+  readonly differentiable?: readonly number[];
+  /** Samples to use in place of the op's own, away from points where it is not differentiable. */
+  readonly samples?: readonly Sample<A>[];
+}
+
+export interface VjpContext<A> {
+  readonly ops: Ops;
+  /** The saved inputs, on no tape; undefined in the places of the others. */
+  readonly inputs: Operands<Tensor>;
+  /** Shapes and dtypes of all inputs. */
+  readonly specs: Operands<TensorSpec>;
+  /** The saved output; undefined unless `saves.output`. */
+  readonly output: Tensor | undefined;
+  readonly gradient: Tensor;
+  readonly wanted: readonly boolean[];
+  readonly attributes: A;
 }
 
 export interface ForwardContext<A> {
@@ -59,7 +107,11 @@ export interface OperandBuffer extends TensorSpec {
   readonly buffer: GpuBuffer;
 }
 
-/** Runs an op: infers, allocates the result in the operands' innermost scope, records. */
+/**
+ * Runs an op: infers, allocates the result in the operands' innermost scope, records the kernels, and the op itself
+ * on the operands' tape where one of them wants a gradient.
+ * @throws AutogradError `autograd-no-vjp`, `autograd-two-tapes`
+ */
 export function apply<A>(op: OpDefinition<A>, inputs: Operands<Tensor>, attributes: A): Tensor {
   const present = inputs.filter((tensor) => tensor !== undefined);
   const operands = inputs.map((tensor) =>
@@ -67,6 +119,8 @@ export function apply<A>(op: OpDefinition<A>, inputs: Operands<Tensor>, attribut
   );
   const spec = op.infer(inputs, attributes);
   const scope = joinScopes(op.name, present);
+  const tape = joinTapes(op.name, present);
+  const vjp = tape && present.some(({ source }) => source) ? requireVjp(op) : undefined;
   const result = scope.empty(spec.shape, spec.dtype, op.name);
   op.forward({
     device: scope.device,
@@ -74,7 +128,56 @@ export function apply<A>(op: OpDefinition<A>, inputs: Operands<Tensor>, attribut
     out: { ...spec, buffer: result.buffer(op.name) },
     attributes,
   });
-  return result;
+  if (!tape) return result;
+  return result.place(tape, vjp && record(tape, op.name, vjp, inputs, result, attributes));
+}
+
+function requireVjp<A>(op: OpDefinition<A>): Vjp<A> {
+  if (op.vjp) return op.vjp;
+  throw new AutogradError(
+    'autograd-no-vjp',
+    `${op.name} has no gradient, and one of its operands wants one`,
+    'Pass operand.detach() where no gradient should flow.',
+  );
+}
+
+function record<A>(
+  tape: Tape,
+  name: string,
+  vjp: Vjp<A>,
+  inputs: Operands<Tensor>,
+  output: Tensor,
+  attributes: A,
+) {
+  const keep = (tensor: Tensor | undefined) => tensor?.retain().place(undefined, undefined);
+  const savedInputs = inputs.map((input, i) => (vjp.saves.inputs?.includes(i) ? keep(input) : undefined));
+  const savedOutput = vjp.saves.output ? keep(output) : undefined;
+  const specs = inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
+  const sources = inputs.map((input) => input?.source);
+  return tape.record({
+    name,
+    backward(gradient, sink) {
+      const scope = gradient.scope ?? joinScopes(name, [gradient]);
+      const results = vjp.run({
+        ops: sink.ops,
+        inputs: savedInputs.map((input) => input && scope.borrow(input)),
+        specs,
+        output: savedOutput && scope.borrow(savedOutput),
+        gradient,
+        wanted: sources.map((source) => source !== undefined),
+        attributes,
+      });
+      sources.forEach((source, i) => {
+        const result = results[i];
+        if (source && result) sink.accumulate(source, result);
+        else if (source) throw new TypeError(`${name} gives no gradient for operand ${i}`);
+      });
+    },
+    release() {
+      for (const input of savedInputs) input?.dispose();
+      savedOutput?.dispose();
+    },
+  });
 }
 
 /** An operand that has to be there. */

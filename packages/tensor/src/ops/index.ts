@@ -4,7 +4,7 @@ export { toChannelsFirst, toChannelsLast } from './channels.ts';
 export { concat } from './concat.ts';
 export { conv2d } from './conv2d.ts';
 export { crop2d } from './crop2d.ts';
-export type { NdArray, OpDefinition, Operands, Refusal, Sample } from './define.ts';
+export type { NdArray, OpDefinition, Operands, Ops, Refusal, Sample, Vjp, VjpContext } from './define.ts';
 export { apply } from './define.ts';
 export { fftMagnitude } from './fft-magnitude.ts';
 export { fft2 } from './fft2.ts';

@@ -1,6 +1,6 @@
-import { type Activation, matmul as recordMatmul, matmulFamily, ShapeError } from '@lua-webgpu/kernels';
+import { type Activation, matmulFamily, matmul as recordMatmul, ShapeError } from '@lua-webgpu/kernels';
 import { elements, formatShape, requireDType, requireRank, type Tensor } from '../core/index.ts';
-import { activate, activationGain } from './activation.ts';
+import { activate, activationGain, activationGradient, activationSlope } from './activation.ts';
 import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
 import { absolute, reductionBound } from './tolerance.ts';
 
@@ -49,7 +49,13 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
     recordMatmul(
       device,
       { a: a.buffer, b: b.buffer, bias: inputs[2]?.buffer, out: out.buffer },
-      { rows: elements(a.shape.slice(0, -1)), k, n, bias: inputs[2] !== undefined, activation: attributes.activation },
+      {
+        rows: elements(a.shape.slice(0, -1)),
+        k,
+        n,
+        bias: inputs[2] !== undefined,
+        activation: attributes.activation,
+      },
     );
   },
 
@@ -84,7 +90,83 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
     const magnitudes = product(inputs.map((input) => input && absolute(input)));
     return reductionBound(k + 1, magnitudes).map((bound) => bound * activationGain(activation) + 2e-7);
   },
+
+  vjp: {
+    saves: { inputs: [0, 1, 2] },
+
+    run({ ops, inputs, specs, gradient, wanted, attributes: { activation } }) {
+      const a = required(inputs, 0);
+      const b = required(inputs, 1);
+      const [k = 0, n = 0] = b.shape;
+      // The value before the activation is computed again rather than kept.
+      const inner = activationGradient(ops, activation, gradient, () => matmul(a, b, { bias: inputs[2] }));
+      const rows = inner.reshape([elements(a.shape.slice(0, -1)), n]);
+      return [
+        wanted[0] ? matmul(inner, ops.permute(b, [1, 0])) : undefined,
+        wanted[1] ? matmul(ops.permute(a.reshape([rows.shape[0] ?? 0, k]), [1, 0]), rows) : undefined,
+        wanted[2] && specs[2] ? ops.sum(rows, { axes: [0] }) : undefined,
+      ];
+    },
+
+    reference(inputs, { activation }, cotangent) {
+      const inner = innerCotangent(inputs, activation, cotangent);
+      return products(required(inputs, 0), required(inputs, 1), inner, inputs[2] !== undefined);
+    },
+
+    tolerance(inputs, { activation }, cotangent) {
+      const a = absolute(required(inputs, 0));
+      const b = absolute(required(inputs, 1));
+      const [k = 0, n = 0] = b.shape;
+      const rows = elements(a.shape.slice(0, -1));
+      const inner = absolute(innerCotangent(inputs, activation, cotangent));
+      // What the slope is off by where the value in front of the activation is.
+      const slack =
+        activation.kind === 'none' ? 0 : 4e-7 * Math.sqrt(k + 1) * Math.max(1, ...b.data, ...a.data);
+      const noisy = { shape: inner.shape, data: inner.data.map((value) => value + slack) };
+      const lengths = [n, rows, rows];
+      return products(a, b, noisy, inputs[2] !== undefined).map(
+        (sums, i) =>
+          sums &&
+          reductionBound((lengths[i] as number) + 1, sums).map(
+            (bound, at) => bound + slack * (sums.data[at] as number),
+          ),
+      );
+    },
+  },
 };
+
+/** The cotangent in front of the activation. */
+function innerCotangent(inputs: Operands<NdArray>, activation: Activation, cotangent: NdArray): NdArray {
+  const { data } = product(inputs);
+  return {
+    shape: cotangent.shape,
+    data: cotangent.data.map((g, i) => g * activationSlope(activation, data[i] as number)),
+  };
+}
+
+/** g·bᵀ, aᵀ·g and the column sums of g. */
+function products(a: NdArray, b: NdArray, g: NdArray, bias: boolean): Operands<NdArray> {
+  const [k = 0, n = 0] = b.shape;
+  const rows = elements(a.shape.slice(0, -1));
+  const da = new Float64Array(rows * k);
+  const db = new Float64Array(k * n);
+  const dbias = new Float64Array(n);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < n; column++) {
+      const value = g.data[row * n + column] as number;
+      dbias[column] = (dbias[column] as number) + value;
+      for (let i = 0; i < k; i++) {
+        da[row * k + i] = (da[row * k + i] as number) + value * (b.data[i * n + column] as number);
+        db[i * n + column] = (db[i * n + column] as number) + value * (a.data[row * k + i] as number);
+      }
+    }
+  }
+  return [
+    { shape: a.shape, data: da },
+    { shape: b.shape, data: db },
+    bias ? { shape: [n], data: dbias } : undefined,
+  ];
+}
 
 function product(inputs: Operands<NdArray>): NdArray {
   const a = required(inputs, 0);
