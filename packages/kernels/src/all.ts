@@ -1,6 +1,6 @@
 import { castFromHalfFamily, castToHalfFamily } from './cast/index.ts';
 import { conv2dFamily } from './conv2d/index.ts';
-import { binaryFamily, unaryFamily } from './elementwise/index.ts';
+import { binaryFamily, unaryFamily, unaryGradientFamily } from './elementwise/index.ts';
 import { fft2dFamily, fftModulate, fftPasses } from './fft2d/index.ts';
 import { scharrFamily } from './filter/index.ts';
 import { finiteFamily } from './finite/index.ts';
@@ -13,8 +13,8 @@ import { pixelShuffleFamily } from './pixel-shuffle/index.ts';
 import { reduceFamily } from './reduce/index.ts';
 import { resizeFamily } from './resize/index.ts';
 import type { Family } from './runtime/index.ts';
-import type { AnyKernel } from './wgsl/index.ts';
 import { tileBlendAccumulate } from './tile-blend/index.ts';
+import type { AnyKernel } from './wgsl/index.ts';
 import { windowAttentionFamily } from './window-attention/index.ts';
 
 /** Every family with a choice of variants; the tests force each variant of each. */
@@ -37,6 +37,7 @@ export const families: readonly Family<any, any>[] = [
   toChannelsFirstFamily,
   toChannelsLastFamily,
   unaryFamily,
+  unaryGradientFamily,
   upsampleNearestFamily,
   windowAttentionFamily,
 ];

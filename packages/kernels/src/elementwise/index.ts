@@ -17,3 +17,9 @@ export {
   unaryScalar,
   unaryVector,
 } from './unary.ts';
+export {
+  unaryGradient,
+  unaryGradientFamily,
+  unaryGradientScalar,
+  unaryGradientVector,
+} from './unary-gradient.ts';

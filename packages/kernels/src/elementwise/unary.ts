@@ -11,8 +11,8 @@ import {
 import { shaders } from '../shaders.generated.ts';
 import { defineKernel, foldGrid, read, write } from '../wgsl/index.ts';
 
-/** Codes of the functions in unary-functions.wgsl. */
-const codes = {
+/** Codes of the functions in unary-functions.wgsl and unary-gradient-functions.wgsl. */
+export const unaryCodes = {
   neg: 0,
   abs: 1,
   square: 2,
@@ -30,7 +30,7 @@ const codes = {
   affine: 14,
 } as const;
 
-export type UnaryFunction = keyof typeof codes;
+export type UnaryFunction = keyof typeof unaryCodes;
 
 /** out[i] = f(x[i]). `a` and `b`: slope of leakyRelu; lowest and highest of clamp; scale and offset of affine. */
 export interface UnaryShape {
@@ -44,7 +44,7 @@ const libraries = {
   ...erfLibrary,
   'elementwise/unary-functions.wgsl': shaders['elementwise/unary-functions.wgsl'],
 };
-const OP = Object.values(codes);
+const OP = Object.values(unaryCodes);
 const params = { count: 'u32', a: 'f32', b: 'f32' } as const;
 
 export const unaryVector = defineKernel({
@@ -82,18 +82,23 @@ export const unaryFamily: Family<UnaryShape, UnaryVariant> = {
     {
       name: 'adjacent',
       kernel: unaryVector,
-      constants: (shape) => ({ OP: codes[shape.function], ADJACENT: true }),
+      constants: (shape) => ({ OP: unaryCodes[shape.function], ADJACENT: true }),
       refuses: needsVectors,
       width: 4,
     },
     {
       name: 'interleaved',
       kernel: unaryVector,
-      constants: (shape) => ({ OP: codes[shape.function], ADJACENT: false }),
+      constants: (shape) => ({ OP: unaryCodes[shape.function], ADJACENT: false }),
       refuses: needsVectors,
       width: 4,
     },
-    { name: 'scalar', kernel: unaryScalar, constants: (shape) => ({ OP: codes[shape.function] }), width: 1 },
+    {
+      name: 'scalar',
+      kernel: unaryScalar,
+      constants: (shape) => ({ OP: unaryCodes[shape.function] }),
+      width: 1,
+    },
   ],
   prefer: (variants, { software }) =>
     software

@@ -39,5 +39,6 @@ export {
   square,
   tanh,
 } from './unary.ts';
+export { unaryGradient } from './unary-gradient.ts';
 export { upsampleNearest2d } from './upsample-nearest.ts';
 export { type WindowAttentionAttributes, windowAttention } from './window-attention.ts';

@@ -21,6 +21,7 @@ import { resize2dOp } from './resize2d.ts';
 import { scharrOp } from './scharr.ts';
 import { sliceOp } from './slice.ts';
 import { unaryOps } from './unary.ts';
+import { unaryGradientOp } from './unary-gradient.ts';
 import { upsampleNearest2dOp } from './upsample-nearest.ts';
 import { windowAttentionOp } from './window-attention.ts';
 
@@ -36,6 +37,7 @@ export const registry: readonly OpDefinition<any>[] = [
   layerNormOp,
   windowAttentionOp,
   ...unaryOps,
+  unaryGradientOp,
   ...binaryOps,
   ...reduceOps,
   permuteOp,

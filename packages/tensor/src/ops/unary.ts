@@ -3,12 +3,7 @@ import { elements, requireDType, type Tensor } from '../core/index.ts';
 import { erf } from './activation.ts';
 import { apply, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
 import { epsilon } from './tolerance.ts';
-
-/** Slope of leakyRelu; lowest and highest of clamp; scale and offset of affine. Unused by the others. */
-export interface UnaryAttributes {
-  readonly a: number;
-  readonly b: number;
-}
+import { expUlps, logistic, logisticUlps, type UnaryAttributes } from './unary-slopes.ts';
 
 /** What is special about one function. */
 interface Row {
@@ -33,11 +28,6 @@ const signed = [0, 1e-30, 1e-8, 1e-3, 0.499, 0.5, 0.7, 1, 2.5, 9, 30].flatMap((x
 const wide = [...signed, ...[80, 87, 89, 200, 1e4, 3e38].flatMap((x) => [x, -x])];
 const positive = [1e-30, 1e-6, 0.25, 0.5, 0.999, 1, 1.001, 2, 4, 1e6, 1e30];
 
-/** WGSL promises exp to 3 + 2·|x| units in the last place. */
-const expUlps = (x: number) => 3 + 2 * Math.abs(x);
-const logistic = (x: number) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
-/** The error of exp(−|x|) reaches t/(1 + t) whole and 1/(1 + t) t-fold. */
-const logisticUlps = (x: number) => 4 + expUlps(x) * (x < 0 ? 1 : Math.exp(-x));
 const between = (lowest: number, highest: number) => (index: number) =>
   lowest + (highest - lowest) * ((index * 0.6180339887498949) % 1);
 
