@@ -33,10 +33,13 @@ describe('who is told', () => {
   test('the cause, not its consequences, in whatever order they arrive', async () => {
     const failures = new Failures();
     const cause = new Error('does not compile');
+    const { serial } = failures;
+    failures.open();
     failures.watch(later(10, cause));
     failures.watchSubmission(Promise.resolve(new Error('invalid pipeline')));
     expect(await outcome(failures.settle(Promise.resolve(1)))).toBe(cause);
     expect(await failures.settle(Promise.resolve(2))).toBe(2);
+    expect(failures.damage(serial)).toBe(cause);
   });
 
   test('only of the submissions that can have failed from it', async () => {
@@ -117,10 +120,8 @@ describe('the loss of the device', () => {
   test('is the error also where the work failed from it before it was told', async () => {
     const failures = new Failures();
     const lost = new Error('lost');
+    setTimeout(() => failures.fatal(lost), 0);
     const waiting = failures.settle(Promise.reject(new DOMException('', 'AbortError')));
-    void Promise.resolve()
-      .then(() => undefined)
-      .then(() => failures.fatal(lost));
     expect(await outcome(waiting)).toBe(lost);
   });
 });
@@ -158,12 +159,17 @@ describe.each(await adapterCases())('$label', (adapter) => {
     const device = await devices.open();
     const x = device.upload(new Float32Array(64).fill(1));
     const [result, derived, other] = [device.allocate(256), device.allocate(256), device.allocate(256)];
+    const [copied, cleared] = [device.allocate(256), device.allocate(256)];
     const params = { count: 64, value: 1 };
     device.dispatch(add, { buffers: { x, out: result }, params });
+    device.copy(x, 0, copied, 0, 128);
+    device.clear(cleared);
     recordFailure(device);
     expect(await outcome(device.synchronize())).toBeInstanceOf(GpuValidationError);
 
-    expect(await outcome(device.read(result))).toBeInstanceOf(GpuValidationError);
+    for (const lost of [result, copied, cleared]) {
+      expect(await outcome(device.read(lost))).toBeInstanceOf(GpuValidationError);
+    }
     expect(() => device.dispatch(add, { buffers: { x: result, out: derived }, params })).toThrow(
       'test/double',
     );
@@ -176,9 +182,11 @@ describe.each(await adapterCases())('$label', (adapter) => {
     expect((await floats(device, other))[0]).toBe(2);
     device.clear(result);
     expect((await floats(device, result))[0]).toBe(0);
-    device.write(derived, 0, new Float32Array(64).fill(3));
-    expect((await floats(device, derived))[0]).toBe(3);
-    for (const buffer of [x, result, derived, other]) buffer.release();
+    device.write(copied, 0, new Float32Array(64).fill(3));
+    expect((await floats(device, copied))[0]).toBe(3);
+    device.copy(x, 0, cleared, 0, 256);
+    expect((await floats(device, cleared))[0]).toBe(1);
+    for (const buffer of [x, result, derived, other, copied, cleared]) buffer.release();
     expect(device.memory().inUse).toBe(0);
   });
 
@@ -225,6 +233,11 @@ describe.each(await adapterCases())('$label', (adapter) => {
       expect(() => device.dispatch(double, { buffers: { out }, params: {} })).toThrow(error as Error);
       out.release();
       expect(device.memory()).toMatchObject({ inUse: 256, pooled: 0 });
+      // Nothing was ever recorded with this one.
+      const unused = device.allocate(4096);
+      expect(await outcome(device.synchronize())).toMatchObject({ code: 'out-of-memory' });
+      expect(() => device.dispatch(double, { buffers: { out: unused }, params: {} })).toThrow('4096');
+      unused.release();
       full = -1;
       const again = device.allocate(4096);
       device.dispatch(add, { buffers: { x, out: again }, params: { count: 64, value: 1 } });
