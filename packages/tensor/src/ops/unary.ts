@@ -1,9 +1,16 @@
 import { unary as record, ShapeError, type UnaryFunction, unaryFamily } from '@lua-webgpu/kernels';
 import { elements, requireDType, type Tensor } from '../core/index.ts';
 import { erf } from './activation.ts';
-import { apply, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
+import { apply, type NdArray, type OpDefinition, required, type Sample, type Vjp } from './define.ts';
 import { epsilon } from './tolerance.ts';
-import { expUlps, logistic, logisticUlps, type UnaryAttributes } from './unary-slopes.ts';
+import {
+  expUlps,
+  logistic,
+  logisticUlps,
+  slopeProduct,
+  slopeProductBound,
+  type UnaryAttributes,
+} from './unary-slopes.ts';
 
 /** What is special about one function. */
 interface Row {
@@ -28,6 +35,7 @@ const signed = [0, 1e-30, 1e-8, 1e-3, 0.499, 0.5, 0.7, 1, 2.5, 9, 30].flatMap((x
 const wide = [...signed, ...[80, 87, 89, 200, 1e4, 3e38].flatMap((x) => [x, -x])];
 const positive = [1e-30, 1e-6, 0.25, 0.5, 0.999, 1, 1.001, 2, 4, 1e6, 1e30];
 
+const nearby = [0.499, 0.7, 2.5, 5, 9].flatMap((x) => [x, -x]);
 const between = (lowest: number, highest: number) => (index: number) =>
   lowest + (highest - lowest) * ((index * 0.6180339887498949) % 1);
 
@@ -36,7 +44,7 @@ const rows: Record<UnaryFunction, Row> = {
   neg: { f: (x) => -x, special: wide },
   abs: { f: (x) => Math.abs(x), special: wide },
   square: { f: (x) => x * x, ulps: () => 1, special: [...signed, 1e15, -1e15] },
-  sqrt: { f: (x) => Math.sqrt(x), ulps: () => 4, values: between(0, 9), special: [...positive, 0] },
+  sqrt: { f: (x) => Math.sqrt(x), ulps: () => 4, values: between(0.01, 9), special: [...positive, 0] },
   exp: { f: (x) => Math.exp(x), ulps: expUlps, special: [...signed, 80, -80, 87, -87, -200, -3e38] },
   log: {
     f: (x) => Math.log(x),
@@ -158,6 +166,37 @@ function defineUnary(name: UnaryFunction): OpDefinition<UnaryAttributes> {
         return ulp * ulps * Math.abs(y) + (row.absolute?.(value, y, a, b) ?? 0) + 2 ** -126;
       });
     },
+
+    vjp: defineVjp(name),
+  };
+}
+
+/** What a function's gradient is made of where that is not its input. */
+const fromOutput = new Set<UnaryFunction>(['exp', 'relu']);
+const fromNothing = new Set<UnaryFunction>(['neg', 'affine']);
+
+/** The gradient, which is 0 for abs and relu at 0 and for sqrt at 0; see `unaryGradient`. */
+function defineVjp(name: UnaryFunction): Vjp<UnaryAttributes> {
+  return {
+    saves: fromNothing.has(name) ? {} : fromOutput.has(name) ? { output: true } : { inputs: [0] },
+
+    run({ ops: all, inputs, output, gradient, attributes }) {
+      if (name === 'neg') return [all.neg(gradient)];
+      if (name === 'affine') return [all.affine(gradient, { scale: attributes.a, offset: 0 })];
+      if (name === 'exp') return [all.mul(gradient, required([output], 0))];
+      const x = output ?? required(inputs, 0);
+      return [all.unaryGradient(name, x, gradient, attributes)];
+    },
+
+    reference: (inputs, attributes, cotangent) => [
+      slopeProduct(name, required(inputs, 0), cotangent, attributes),
+    ],
+
+    tolerance: (inputs, _attributes, cotangent, expected) => [
+      slopeProductBound(name, required(inputs, 0), cotangent, required(expected, 0)),
+    ],
+
+    samples: smoothSamplesOf(rows[name]),
   };
 }
 
@@ -177,6 +216,19 @@ function samplesOf(row: Row): Sample<UnaryAttributes>[] {
       attributes,
     },
   ]);
+}
+
+/** Samples without the kinks, and without the values that a step of 1e-6 does not move. */
+function smoothSamplesOf(row: Row): Sample<UnaryAttributes>[] {
+  const away = row.values ? row.special.filter((x) => Math.abs(x) >= 0.25 && Math.abs(x) < 10) : nearby;
+  return [
+    ...samplesOf(row).filter(({ name }) => !name?.startsWith('special')),
+    ...(row.attributes ?? [{ a: 0, b: 0 }]).map((attributes) => ({
+      name: 'spread',
+      inputs: [ndArray([away.length], (i) => away[i] ?? 0)],
+      attributes,
+    })),
+  ];
 }
 
 function ndArray(shape: readonly number[], value: (index: number) => number): NdArray {
