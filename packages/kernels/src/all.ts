@@ -2,7 +2,7 @@ import { castFromHalfFamily, castToHalfFamily } from './cast/index.ts';
 import { conv2dFamily } from './conv2d/index.ts';
 import { binaryFamily, unaryFamily, unaryGradientFamily } from './elementwise/index.ts';
 import { fft2dFamily, fftModulate, fftPasses } from './fft2d/index.ts';
-import { scharrFamily } from './filter/index.ts';
+import { scharrFamily, scharrTransposedFamily } from './filter/index.ts';
 import { finiteFamily } from './finite/index.ts';
 import { layerNormFamily } from './layer-norm/index.ts';
 import { toChannelsFirstFamily, toChannelsLastFamily, upsampleNearestFamily } from './layout/index.ts';
@@ -34,6 +34,7 @@ export const families: readonly Family<any, any>[] = [
   reduceFamily,
   resizeFamily,
   scharrFamily,
+  scharrTransposedFamily,
   toChannelsFirstFamily,
   toChannelsLastFamily,
   unaryFamily,

@@ -1,8 +1,11 @@
 import { borderIndex } from '../pad/index.ts';
-import { type AxisRow, gatherRow, resampleAxis } from '../resize/index.ts';
+import { type AxisRow, gatherRow, resampleAxis, transposeRows } from '../resize/index.ts';
 import type { Device, GpuBuffer } from '../runtime/index.ts';
 
-/** out of x, both [B, H, W, C]: a Gaussian of `kernelSize` taps (odd) per channel, reflected at the borders. */
+/**
+ * out of x, both [B, H, W, C]: a Gaussian of `kernelSize` taps (odd) per channel, reflected at the borders, or its
+ * transpose, which differs at the borders.
+ */
 export interface GaussianShape {
   readonly batch: number;
   readonly height: number;
@@ -10,6 +13,7 @@ export interface GaussianShape {
   readonly channels: number;
   readonly kernelSize: number;
   readonly sigma: number;
+  readonly transposed: boolean;
 }
 
 /** exp(−d²/2σ²) at the distances −(size−1)/2 … (size−1)/2, divided by their sum. */
@@ -38,12 +42,15 @@ export function gaussianRows(side: number, size: number, sigma: number): AxisRow
 export function gaussianBlur(
   device: Device,
   { x, out }: { readonly x: GpuBuffer; readonly out: GpuBuffer },
-  { batch, height, width, channels, kernelSize, sigma }: GaussianShape,
+  { batch, height, width, channels, kernelSize, sigma, transposed }: GaussianShape,
 ): void {
   if (batch * height * width * channels === 0) return;
   const map = (side: number) => ({
-    key: `gaussian ${kernelSize} taps, sigma ${sigma}, side ${side}`,
-    rows: () => gaussianRows(side, kernelSize, sigma),
+    key: `${transposed ? 'transposed ' : ''}gaussian ${kernelSize} taps, sigma ${sigma}, side ${side}`,
+    rows: () => {
+      const rows = gaussianRows(side, kernelSize, sigma);
+      return transposed ? transposeRows(rows, side) : rows;
+    },
   });
   const between = device.allocate(4 * batch * height * width * channels, 'gaussian');
   try {

@@ -1,2 +1,10 @@
 export { type GaussianShape, gaussianBlur, gaussianRows, gaussianWeights } from './gaussian.ts';
-export { type ScharrShape, scharr, scharrFamily, scharrKernel } from './scharr.ts';
+export {
+  type ScharrShape,
+  scharr,
+  scharrFamily,
+  scharrKernel,
+  scharrTransposed,
+  scharrTransposedFamily,
+  scharrTransposedKernel,
+} from './scharr.ts';

@@ -1,11 +1,14 @@
 import type { Device, GpuBuffer } from '../runtime/index.ts';
 import { resampleAxis } from './axis.ts';
-import { type ResizeMode, resizeRows } from './tables.ts';
+import { type ResizeMode, resizeRows, transposeRows } from './tables.ts';
 
 export { type AxisMap, type AxisShape, resampleAxis, resizeAxis, resizeFamily } from './axis.ts';
-export { type AxisRow, gatherRow, type ResizeMode, resizeRows } from './tables.ts';
+export { type AxisRow, gatherRow, type ResizeMode, resizeRows, transposeRows } from './tables.ts';
 
-/** out[B, Ho, Wo, C] of x[B, H, W, C]; see `resizeRows` for the modes. */
+/**
+ * out[B, Ho, Wo, C] of x[B, H, W, C]; see `resizeRows` for the modes. `transposed` is the transpose of the resize from
+ * Ho×Wo to H×W: the way that a gradient takes.
+ */
 export interface ResizeShape {
   readonly batch: number;
   readonly height: number;
@@ -15,10 +18,12 @@ export interface ResizeShape {
   readonly outWidth: number;
   readonly mode: ResizeMode;
   readonly antialias: boolean;
+  readonly transposed: boolean;
 }
 
 /**
- * Records a resize: one axis, then the other, through an intermediate that is as small as it can be. H and W are not 0.
+ * Records a resize: one axis, then the other, through an intermediate that is as small as it can be. H and W are not 0
+ * unless `transposed`.
  * @throws KernelError `kernel-forced`, AllocationError `binding-too-large`, `buffer-too-large`, `out-of-memory`
  */
 export function resize(
@@ -26,11 +31,19 @@ export function resize(
   { x, out }: { readonly x: GpuBuffer; readonly out: GpuBuffer },
   shape: ResizeShape,
 ): void {
-  const { batch, height, width, channels, outHeight, outWidth, mode, antialias } = shape;
+  const { batch, height, width, channels, outHeight, outWidth, mode, antialias, transposed } = shape;
   if (batch * outHeight * outWidth * channels === 0) return;
+  if (height * width === 0) {
+    device.clear(out);
+    return;
+  }
+  const name = `${transposed ? 'transposed ' : ''}resize ${mode}${antialias ? ' antialias' : ''}`;
   const map = (from: number, to: number) => ({
-    key: `resize ${mode}${antialias ? ' antialias' : ''} ${from} to ${to}`,
-    rows: () => resizeRows(from, to, mode, antialias),
+    key: `${name} ${from} to ${to}`,
+    rows: () =>
+      transposed
+        ? transposeRows(resizeRows(to, from, mode, antialias), to)
+        : resizeRows(from, to, mode, antialias),
   });
   const rows = (source: GpuBuffer, to: GpuBuffer, columns: number) => {
     const axis = { outer: batch, from: height, to: outHeight, inner: columns * channels };

@@ -68,6 +68,24 @@ export function gatherRow(taps: readonly (readonly [position: number, weight: nu
   return { first, weights };
 }
 
+/**
+ * The transpose of a map that reads an axis of `from` positions: for each of these, the weights with which the outputs
+ * read it.
+ */
+export function transposeRows(rows: readonly AxisRow[], from: number): AxisRow[] {
+  const readers = Array.from({ length: from }, (): [position: number, weight: number][] => []);
+  for (const [j, { first, weights }] of rows.entries()) {
+    for (const [t, weight] of weights.entries()) readers[first + t]?.push([j, weight]);
+  }
+  let before = 0;
+  return readers.map((taps) => {
+    // Where nothing is read the zero stands beside its neighbours, so that a band of the axis needs no more rows.
+    const row = gatherRow(taps.length > 0 ? taps : [[before, 0]]);
+    before = row.first;
+    return row;
+  });
+}
+
 /** What the shader reads: as many taps for each row as the longest has, none past the end of the source. */
 export function packRows(
   rows: readonly AxisRow[],

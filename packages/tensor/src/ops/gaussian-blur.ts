@@ -7,9 +7,16 @@ import { absolute, reductionBound } from './tolerance.ts';
 export interface GaussianBlurAttributes {
   readonly kernelSize: number;
   readonly sigma: number;
+  /** The transpose of the filter, which differs from it at the borders: the way of a gradient. */
+  readonly transposed: boolean;
 }
 
-const five: GaussianBlurAttributes = { kernelSize: 5, sigma: 1 };
+const taps = (kernelSize: number, sigma: number, transposed = false): GaussianBlurAttributes => ({
+  kernelSize,
+  sigma,
+  transposed,
+});
+const five = taps(5, 1);
 
 export const gaussianBlurOp: OpDefinition<GaussianBlurAttributes> = {
   name: 'gaussianBlur',
@@ -44,41 +51,55 @@ export const gaussianBlurOp: OpDefinition<GaussianBlurAttributes> = {
     { inputs: [[2, 9, 14, 4]], attributes: five },
     { inputs: [[1, 16, 16, 16]], attributes: five },
     { name: 'RGB', inputs: [[2, 11, 8, 3]], attributes: five },
-    { name: 'one channel', inputs: [[1, 7, 12, 1]], attributes: { kernelSize: 9, sigma: 1.5 } },
-    { name: 'narrow', inputs: [[1, 7, 12, 4]], attributes: { kernelSize: 3, sigma: 0.3 } },
-    { name: 'smaller than the radius', inputs: [[1, 2, 3, 4]], attributes: { kernelSize: 11, sigma: 3 } },
+    { name: 'one channel', inputs: [[1, 7, 12, 1]], attributes: taps(9, 1.5) },
+    { name: 'narrow', inputs: [[1, 7, 12, 4]], attributes: taps(3, 0.3) },
+    { name: 'smaller than the radius', inputs: [[1, 2, 3, 4]], attributes: taps(11, 3) },
     { name: 'one pixel', inputs: [[1, 1, 1, 3]], attributes: five },
     { name: 'one row', inputs: [[1, 1, 6, 4]], attributes: five },
-    { name: 'one tap', inputs: [[1, 4, 6, 4]], attributes: { kernelSize: 1, sigma: 1 } },
+    { name: 'one tap', inputs: [[1, 4, 6, 4]], attributes: taps(1, 1) },
     { name: 'empty', inputs: [[1, 0, 6, 4]], attributes: five },
+    { name: 'transposed', inputs: [[2, 9, 14, 4]], attributes: taps(5, 1, true) },
+    { name: 'transposed, smaller than the radius', inputs: [[1, 2, 3, 3]], attributes: taps(11, 3, true) },
   ],
 
   refusals: [
     { code: 'shape-rank', inputs: [[5, 6, 8]], attributes: five },
-    { code: 'attribute-invalid', inputs: [[1, 5, 6, 8]], attributes: { kernelSize: 4, sigma: 1 } },
-    { code: 'attribute-invalid', inputs: [[1, 5, 6, 8]], attributes: { kernelSize: 5, sigma: 0 } },
-    { code: 'attribute-invalid', inputs: [[1, 5, 6, 8]], attributes: { kernelSize: 5, sigma: Number.NaN } },
+    { code: 'attribute-invalid', inputs: [[1, 5, 6, 8]], attributes: taps(4, 1) },
+    { code: 'attribute-invalid', inputs: [[1, 5, 6, 8]], attributes: taps(5, 0) },
+    { code: 'attribute-invalid', inputs: [[1, 5, 6, 8]], attributes: taps(5, Number.NaN) },
   ],
 
-  tolerance: (inputs, attributes) =>
-    reductionBound(2 * attributes.kernelSize, blurReference(absolute(required(inputs, 0)), attributes)),
+  tolerance: (inputs, attributes) => bound(required(inputs, 0), attributes),
+
+  vjp: {
+    saves: {},
+    run: ({ gradient, attributes }) => [apply(gaussianBlurOp, [gradient], back(attributes))],
+    reference: (_inputs, attributes, cotangent) => [blurReference(cotangent, back(attributes))],
+    tolerance: (_inputs, attributes, cotangent) => [bound(cotangent, back(attributes))],
+  },
 };
 
-function blurReference(x: NdArray, { kernelSize, sigma }: GaussianBlurAttributes): NdArray {
+const back = (attributes: GaussianBlurAttributes) => ({ ...attributes, transposed: !attributes.transposed });
+
+const bound = (x: NdArray, attributes: GaussianBlurAttributes) =>
+  reductionBound(2 * attributes.kernelSize, blurReference(absolute(x), attributes));
+
+function blurReference(x: NdArray, { kernelSize, sigma, transposed }: GaussianBlurAttributes): NdArray {
   const [, height = 0, width = 0] = x.shape;
   const radius = (kernelSize - 1) / 2;
   const gauss = (distance: number) => Math.exp(-0.5 * (distance / sigma) ** 2);
   let sum = 0;
   for (let d = -radius; d <= radius; d++) sum += gauss(d);
-  const weight =
-    (side: number): AxisWeight =>
-    (j, p) => {
+  const weight = (side: number): AxisWeight => {
+    const plain = (j: number, p: number) => {
       let found = 0;
       for (let d = -radius; d <= radius; d++) {
         if (borderIndex(j + d, side, 'reflect') === p) found += gauss(d) / sum;
       }
       return found;
     };
+    return transposed ? (j, p) => plain(p, j) : plain;
+  };
   return mapImage(x, { size: height, weight: weight(height) }, { size: width, weight: weight(width) });
 }
 
@@ -88,5 +109,5 @@ function blurReference(x: NdArray, { kernelSize, sigma }: GaussianBlurAttributes
  * @throws ShapeError `shape-rank`, `dtype-mismatch`, `attribute-invalid`
  */
 export function gaussianBlur(x: Tensor, options: { kernelSize: number; sigma: number }): Tensor {
-  return apply(gaussianBlurOp, [x], options);
+  return apply(gaussianBlurOp, [x], { ...options, transposed: false });
 }

@@ -1,5 +1,5 @@
 import { type ResizeMode, resize as record, resizeFamily, ShapeError } from '@lua-webgpu/kernels';
-import { formatShape, requireDType, requireRank, type Tensor } from '../core/index.ts';
+import { formatShape, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
 import { type AxisWeight, mapImage } from './axis-reference.ts';
 import { apply, type NdArray, type OpDefinition, required } from './define.ts';
 import { absolute, reductionBound } from './tolerance.ts';
@@ -9,6 +9,8 @@ export interface Resize2dAttributes {
   readonly width: number;
   readonly mode: ResizeMode;
   readonly antialias: boolean;
+  /** The transpose of the resize from `height` × `width` to the size of x: the way of a gradient. */
+  readonly transposed: boolean;
 }
 
 const size = (height: number, width: number, mode: ResizeMode, antialias = false): Resize2dAttributes => ({
@@ -16,13 +18,18 @@ const size = (height: number, width: number, mode: ResizeMode, antialias = false
   width,
   mode,
   antialias,
+  transposed: false,
+});
+const transposed = (attributes: Resize2dAttributes): Resize2dAttributes => ({
+  ...attributes,
+  transposed: !attributes.transposed,
 });
 
 export const resize2dOp: OpDefinition<Resize2dAttributes> = {
   name: 'resize2d',
   families: [resizeFamily.name],
 
-  infer(inputs, { height, width, mode }) {
+  infer(inputs, { height, width, mode, transposed }) {
     const x = required(inputs, 0);
     requireDType('resize2d', 'x', x.dtype, 'f32');
     requireRank('resize2d', 'x', x.shape, 4);
@@ -38,10 +45,11 @@ export const resize2dOp: OpDefinition<Resize2dAttributes> = {
       throw new ShapeError('attribute-invalid', `resize2d: no mode ${mode}`, "Pass 'bilinear' or 'bicubic'.");
     }
     const [batch = 0, from = 0, across = 0, channels = 0] = x.shape;
-    if ((from === 0 && height > 0) || (across === 0 && width > 0)) {
+    const sides = [[from, height] as const, [across, width] as const];
+    if (sides.some(([own, other]) => (transposed ? other === 0 && own > 0 : own === 0 && other > 0))) {
       throw new ShapeError(
         'shape-mismatch',
-        `resize2d: x ${formatShape(x.shape)} has no pixels to make ${height}×${width} of`,
+        `resize2d: x ${formatShape(x.shape)} and ${height}×${width} pixels: one of them is empty`,
         'Resize an empty side to 0.',
       );
     }
@@ -51,7 +59,6 @@ export const resize2dOp: OpDefinition<Resize2dAttributes> = {
   forward({ device, inputs, out, attributes }) {
     const x = required(inputs, 0);
     const [batch = 0, height = 0, width = 0, channels = 0] = x.shape;
-    const { mode, antialias } = attributes;
     record(
       device,
       { x: x.buffer, out: out.buffer },
@@ -62,8 +69,9 @@ export const resize2dOp: OpDefinition<Resize2dAttributes> = {
         channels,
         outHeight: attributes.height,
         outWidth: attributes.width,
-        mode,
-        antialias,
+        mode: attributes.mode,
+        antialias: attributes.antialias,
+        transposed: attributes.transposed,
       },
     );
   },
@@ -90,35 +98,63 @@ export const resize2dOp: OpDefinition<Resize2dAttributes> = {
     { name: 'the same size', inputs: [[2, 6, 5, 3]], attributes: size(6, 5, 'bicubic', true) },
     { name: 'no images', inputs: [[0, 6, 5, 3]], attributes: size(3, 5, 'bicubic') },
     { name: 'to nothing', inputs: [[1, 6, 5, 3]], attributes: size(0, 5, 'bicubic', true) },
+    { name: 'transposed ×2', inputs: [[2, 10, 14, 8]], attributes: transposed(size(5, 7, 'bicubic')) },
+    {
+      name: 'transposed ÷4, positions that nothing reads',
+      inputs: [[1, 3, 4, 3]],
+      attributes: transposed(size(12, 16, 'bilinear')),
+    },
+    { name: 'transposed to nothing', inputs: [[1, 0, 5, 3]], attributes: transposed(size(6, 4, 'bicubic')) },
   ],
 
   refusals: [
     { code: 'shape-rank', inputs: [[5, 6, 8]], attributes: size(2, 2, 'bilinear') },
     { code: 'shape-mismatch', inputs: [[1, 0, 6, 8]], attributes: size(2, 2, 'bilinear') },
+    { code: 'shape-mismatch', inputs: [[1, 4, 6, 8]], attributes: transposed(size(2, 0, 'bilinear')) },
     { code: 'attribute-invalid', inputs: [[1, 4, 6, 8]], attributes: size(2.5, 2, 'bilinear') },
     { code: 'attribute-invalid', inputs: [[1, 4, 6, 8]], attributes: size(2, -1, 'bicubic') },
     { code: 'attribute-invalid', inputs: [[1, 4, 6, 8]], attributes: size(2, 2, 'nearest' as ResizeMode) },
   ],
 
-  tolerance(inputs, attributes) {
-    const x = absolute(required(inputs, 0));
-    const [, height = 0, width = 0] = x.shape;
-    const taps = tapsOf(height, attributes.height) + tapsOf(width, attributes.width);
-    return reductionBound(taps, resizeReference(x, attributes, Math.abs));
+  tolerance: (inputs, attributes) => bound(required(inputs, 0), attributes),
+
+  vjp: {
+    saves: {},
+    run: ({ specs, gradient, attributes }) => [
+      apply(resize2dOp, [gradient], back(attributes, required(specs, 0).shape)),
+    ],
+    reference: (inputs, attributes, cotangent) => [
+      resizeReference(cotangent, back(attributes, required(inputs, 0).shape), (weight) => weight),
+    ],
+    tolerance: (inputs, attributes, cotangent) => [
+      bound(cotangent, back(attributes, required(inputs, 0).shape)),
+    ],
   },
 };
+
+/** What takes a gradient of the result back to an x of this shape. */
+function back(attributes: Resize2dAttributes, [, height = 0, width = 0]: Shape): Resize2dAttributes {
+  return transposed({ ...attributes, height, width });
+}
+
+function bound(x: NdArray, attributes: Resize2dAttributes): Float64Array {
+  const [, height = 0, width = 0] = x.shape;
+  const taps = tapsOf(height, attributes.height) + tapsOf(width, attributes.width);
+  return reductionBound(taps, resizeReference(absolute(x), attributes, Math.abs));
+}
 
 const tapsOf = (from: number, to: number) => 4 * Math.max(1, from / Math.max(1, to));
 
 function resizeReference(
   x: NdArray,
-  { height, width, mode, antialias }: Resize2dAttributes,
+  { height, width, mode, antialias, transposed }: Resize2dAttributes,
   of: (weight: number) => number,
 ): NdArray {
   const [, from = 0, across = 0] = x.shape;
+  const rule = antialias ? widened : sampled;
   const weight = (source: number, target: number): AxisWeight => {
-    const rule = antialias ? widened(source, target, mode) : sampled(source, target, mode);
-    return (j, p) => of(rule(j, p));
+    const plain = transposed ? rule(target, source, mode) : rule(source, target, mode);
+    return transposed ? (j, p) => of(plain(p, j)) : (j, p) => of(plain(j, p));
   };
   return mapImage(
     x,
@@ -168,5 +204,5 @@ export function resize2d(
   x: Tensor,
   options: { height: number; width: number; mode: ResizeMode; antialias?: boolean },
 ): Tensor {
-  return apply(resize2dOp, [x], { antialias: false, ...options });
+  return apply(resize2dOp, [x], { antialias: false, ...options, transposed: false });
 }
