@@ -85,3 +85,49 @@ export function place(
     outStrides,
   });
 }
+
+/**
+ * Records out = x repeated to `sizes` by NumPy's rules. 32-bit elements, up to five axes.
+ * @throws KernelError `kernel-forced`
+ */
+export function expand(
+  device: Device,
+  buffers: CopyBuffers,
+  shape: { readonly xSizes: readonly number[]; readonly sizes: readonly number[] },
+): void {
+  const own = contiguousStrides(shape.xSizes);
+  const added = shape.sizes.length - shape.xSizes.length;
+  copyStrided(device, buffers, {
+    sizes: shape.sizes,
+    xFirst: 0,
+    xStrides: shape.sizes.map((_, axis) =>
+      (shape.xSizes[axis - added] ?? 1) === 1 ? 0 : (own[axis - added] ?? 0),
+    ),
+    outFirst: 0,
+    outStrides: contiguousStrides(shape.sizes),
+  });
+}
+
+/**
+ * Records out[starts … starts + sizes) = x along every axis, and zeros elsewhere. 32-bit elements, up to five axes.
+ * @throws KernelError `kernel-forced`
+ */
+export function embed(
+  device: Device,
+  buffers: CopyBuffers,
+  shape: {
+    readonly sizes: readonly number[];
+    readonly starts: readonly number[];
+    readonly outSizes: readonly number[];
+  },
+): void {
+  const outStrides = contiguousStrides(shape.outSizes);
+  if (shape.sizes.some((size, axis) => size !== shape.outSizes[axis])) device.clear(buffers.out);
+  copyStrided(device, buffers, {
+    sizes: shape.sizes,
+    xFirst: 0,
+    xStrides: contiguousStrides(shape.sizes),
+    outFirst: shape.starts.reduce((sum, start, axis) => sum + start * (outStrides[axis] ?? 0), 0),
+    outStrides,
+  });
+}

@@ -74,6 +74,17 @@ export const toChannelsLastOp: OpDefinition<ChannelsAttributes> = {
   ],
 
   tolerance: () => 0,
+
+  vjp: {
+    saves: {},
+    run: ({ ops, specs, gradient }) => [
+      ops.toChannelsFirst(gradient, { channels: required(specs, 0).shape[1] }),
+    ],
+    reference: (inputs, _attributes, cotangent) => [
+      toChannelsFirstOp.reference([cotangent], { channels: required(inputs, 0).shape[1] }),
+    ],
+    tolerance: () => [0],
+  },
 };
 
 export const toChannelsFirstOp: OpDefinition<ChannelsAttributes> = {
@@ -135,6 +146,17 @@ export const toChannelsFirstOp: OpDefinition<ChannelsAttributes> = {
   ],
 
   tolerance: () => 0,
+
+  vjp: {
+    saves: {},
+    run: ({ ops, specs, gradient }) => [
+      ops.toChannelsLast(gradient, { channels: required(specs, 0).shape[3] }),
+    ],
+    reference: (inputs, _attributes, cotangent) => [
+      toChannelsLastOp.reference([cotangent], { channels: required(inputs, 0).shape[3] }),
+    ],
+    tolerance: () => [0],
+  },
 };
 
 function refuse(op: string, shape: Shape, channels: number, fix: string): ShapeError {

@@ -8,6 +8,7 @@ import {
   type TensorSpec,
 } from '../core/index.ts';
 import { apply, type OpDefinition, type Operands } from './define.ts';
+import { gather, stridesOf } from './gather.ts';
 
 export interface ConcatAttributes {
   /** Negative ones count from the end. */
@@ -166,6 +167,28 @@ export const concatOp: OpDefinition<ConcatAttributes> = {
   ],
 
   tolerance: () => 0,
+
+  vjp: {
+    saves: {},
+
+    run({ ops, specs, gradient, wanted, attributes }) {
+      const starts = startsOf(present(specs), attributes.axis);
+      return present(specs).map(({ shape }, i) =>
+        wanted[i] ? ops.slice(gradient, starts[i] ?? [], shape) : undefined,
+      );
+    },
+
+    reference(inputs, { axis }, cotangent) {
+      const strides = stridesOf(cotangent.shape);
+      const starts = startsOf(present(inputs), axis);
+      return present(inputs).map(({ shape }, i) => {
+        const first = (starts[i] ?? []).reduce((sum, start, k) => sum + start * (strides[k] ?? 0), 0);
+        return gather(cotangent, shape, first, strides);
+      });
+    },
+
+    tolerance: (inputs) => inputs.map(() => 0),
+  },
 };
 
 const present = <T>(inputs: Operands<T>): T[] => inputs.filter((input) => input !== undefined);
@@ -178,6 +201,17 @@ function resolveAxis(shape: Shape, axis: number): number {
     `concat: ${formatShape(shape)} has no axis ${axis}`,
     'Pass an axis that the tensors have.',
   );
+}
+
+/** Where each operand begins in the result. */
+function startsOf(inputs: readonly Pick<TensorSpec, 'shape'>[], axis: number): number[][] {
+  const along = resolveAxis(inputs[0]?.shape ?? [], axis);
+  let start = 0;
+  return inputs.map(({ shape }) => {
+    const starts = shape.map((_, k) => (k === along ? start : 0));
+    start += shape[along] ?? 0;
+    return starts;
+  });
 }
 
 function joined(inputs: readonly Pick<TensorSpec, 'shape'>[], axis: number): Shape {

@@ -20,3 +20,20 @@ export function gather(x: NdArray, shape: Shape, first: number, strides: readonl
   });
   return { shape, data };
 }
+
+/** Float64 reference of an array inside zeros: its adjoint takes the box that begins at `starts`. */
+export function embedArray(x: NdArray, shape: Shape, starts: readonly number[]): NdArray {
+  const strides = stridesOf(shape);
+  const data = new Float64Array(elements(shape));
+  x.data.forEach((value, index) => {
+    let rest = index;
+    let at = 0;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const size = x.shape[axis] ?? 1;
+      at += ((starts[axis] ?? 0) + (rest % size)) * (strides[axis] ?? 0);
+      rest = Math.floor(rest / size);
+    }
+    data[at] = value;
+  });
+  return { shape, data };
+}

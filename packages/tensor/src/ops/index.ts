@@ -6,6 +6,8 @@ export { conv2d } from './conv2d.ts';
 export { crop2d } from './crop2d.ts';
 export type { NdArray, OpDefinition, Operands, Ops, Refusal, Sample, Vjp, VjpContext } from './define.ts';
 export { apply } from './define.ts';
+export { embed } from './embed.ts';
+export { expand } from './expand.ts';
 export { fftMagnitude } from './fft-magnitude.ts';
 export { fft2 } from './fft2.ts';
 export { countNonFinite, firstNonFinite } from './finite.ts';

@@ -57,9 +57,25 @@ export const permuteOp: OpDefinition<PermuteAttributes> = {
   ],
 
   tolerance: () => 0,
+
+  vjp: {
+    saves: {},
+    run: ({ ops, gradient, attributes: { axes } }) => [ops.permute(gradient, inverse(axes))],
+
+    reference(inputs, { axes }, cotangent) {
+      const back = inverse(axes);
+      const strides = permuted(stridesOf(cotangent.shape), back);
+      return [gather(cotangent, required(inputs, 0).shape, 0, strides)];
+    },
+
+    tolerance: () => [0],
+  },
 };
 
 const permuted = (values: Shape, axes: readonly number[]): number[] => axes.map((axis) => values[axis] ?? 0);
+
+/** Where each axis went. */
+const inverse = (axes: readonly number[]): number[] => axes.map((_, axis) => axes.indexOf(axis));
 
 /**
  * Axis k of the result is axis `axes[k]` of x. f32, i32 or u32 of any rank.

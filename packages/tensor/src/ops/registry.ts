@@ -5,6 +5,8 @@ import { concatOp } from './concat.ts';
 import { conv2dOp } from './conv2d.ts';
 import { crop2dOp } from './crop2d.ts';
 import type { OpDefinition } from './define.ts';
+import { embedOp } from './embed.ts';
+import { expandOp } from './expand.ts';
 import { fftMagnitudeOp } from './fft-magnitude.ts';
 import { fft2Op } from './fft2.ts';
 import { countNonFiniteOp, firstNonFiniteOp } from './finite.ts';
@@ -43,6 +45,8 @@ export const registry: readonly OpDefinition<any>[] = [
   permuteOp,
   concatOp,
   sliceOp,
+  embedOp,
+  expandOp,
   toChannelsLastOp,
   toChannelsFirstOp,
   castToHalfOp,

@@ -1,7 +1,7 @@
 import { copyFamily, slice as record, ShapeError } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, type Tensor } from '../core/index.ts';
 import { apply, type OpDefinition, required } from './define.ts';
-import { gather, stridesOf } from './gather.ts';
+import { embedArray, gather, stridesOf } from './gather.ts';
 
 export interface SliceAttributes {
   readonly starts: readonly number[];
@@ -78,6 +78,15 @@ export const sliceOp: OpDefinition<SliceAttributes> = {
   ],
 
   tolerance: () => 0,
+
+  vjp: {
+    saves: {},
+    run: ({ ops, specs, gradient, attributes: { starts } }) => [
+      ops.embed(gradient, { shape: required(specs, 0).shape, starts }),
+    ],
+    reference: (inputs, { starts }, cotangent) => [embedArray(cotangent, required(inputs, 0).shape, starts)],
+    tolerance: () => [0],
+  },
 };
 
 /**

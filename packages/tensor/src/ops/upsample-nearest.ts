@@ -1,6 +1,8 @@
 import { upsampleNearest as record, ShapeError, upsampleNearestFamily } from '@lua-webgpu/kernels';
-import { requireDType, requireRank, type Tensor } from '../core/index.ts';
-import { apply, type OpDefinition, required } from './define.ts';
+import { requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
+import { apply, type NdArray, type OpDefinition, required } from './define.ts';
+import { treeSumBound } from './reduction-error.ts';
+import { absolute } from './tolerance.ts';
 
 export interface UpsampleNearestAttributes {
   readonly factor: number;
@@ -62,7 +64,40 @@ export const upsampleNearest2dOp: OpDefinition<UpsampleNearestAttributes> = {
   ],
 
   tolerance: () => 0,
+
+  vjp: {
+    saves: {},
+
+    run({ ops, specs, gradient, attributes: { factor } }) {
+      const { shape } = required(specs, 0);
+      const [batch = 0, height = 0, width = 0, channels = 0] = shape;
+      if (factor === 1) return [gradient];
+      const blocks = gradient.reshape([batch * height, factor, width, factor, channels]);
+      return [ops.sum(blocks, { axes: [1, 3] }).reshape(shape)];
+    },
+
+    reference: (inputs, { factor }, cotangent) => [sumBlocks(cotangent, required(inputs, 0).shape, factor)],
+
+    tolerance(inputs, { factor }, cotangent) {
+      const magnitudes = sumBlocks(absolute(cotangent), required(inputs, 0).shape, factor);
+      return [treeSumBound(factor ** 2, magnitudes.data)];
+    },
+  },
 };
+
+/** Sums over the blocks of factor × factor pixels, the adjoint of repeating them. */
+function sumBlocks({ data }: NdArray, shape: Shape, factor: number): NdArray {
+  const [batch = 0, height = 0, width = 0, channels = 0] = shape;
+  const sums = new Float64Array(batch * height * width * channels);
+  data.forEach((value, index) => {
+    const channel = index % channels;
+    const column = Math.floor(index / channels) % (width * factor);
+    const row = Math.floor(index / channels / (width * factor));
+    const at = (Math.floor(row / factor) * width + Math.floor(column / factor)) * channels + channel;
+    sums[at] = (sums[at] ?? 0) + value;
+  });
+  return { shape, data: sums };
+}
 
 /**
  * x [B, H, W, C] → [B, factor·H, factor·W, C], every pixel repeated factor × factor times.
