@@ -78,6 +78,21 @@ export const fftModulate = defineKernel({
   cost: ({ images, length, inner }, given) => costOf(images * length * inner, 6, given),
 });
 
+export const fftPhaseKernel = defineKernel({
+  name: 'fft2d/phase',
+  source: shaders['fft2d/phase.wgsl'],
+  libraries: library('complex'),
+  constants: { VECTOR: [false, true] },
+  bindings: { gradient: read('Element'), spectrum: write('Element') },
+  params: { count: 'u32', gradient_offset: 'u32' },
+  workgroup: () => [workgroupSize, 1, 1],
+  grid: ({ count }) => foldGrid(Math.ceil(count / workgroupSize)),
+  cost: ({ count }, { VECTOR }) => {
+    const values = count * (VECTOR === true ? 4 : 1);
+    return { flops: 8 * values, bytes: 20 * values };
+  },
+});
+
 /** Invocations of a workgroup of `fftLine`, and the values that its memory holds. */
 export const lineInvocations = 128;
 export const lineCapacity = (vector: boolean) => (vector ? 512 : 1024);

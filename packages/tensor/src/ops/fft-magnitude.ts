@@ -1,7 +1,13 @@
 import { fft2dFamily, fft2dMagnitude as record } from '@lua-webgpu/kernels';
 import { requireDType, type Tensor } from '../core/index.ts';
 import { apply, type NdArray, type OpDefinition, required } from './define.ts';
-import { imagesOf, transformBound, transformReference } from './fft-reference.ts';
+import {
+  imagesOf,
+  magnitudeGradientBound,
+  magnitudeGradientReference,
+  transformBound,
+  transformReference,
+} from './fft-reference.ts';
 import { epsilon } from './tolerance.ts';
 
 const realOnly = { real: true, complex: false };
@@ -31,7 +37,7 @@ export const fftMagnitudeOp: OpDefinition<object> = {
 
   reference(inputs) {
     const x = required(inputs, 0);
-    const { data } = transformReference(x, false);
+    const { data } = transformReference(x, false, 1);
     const plane = x.data.length;
     return { shape: x.shape, data: x.data.map((_, i) => Math.hypot(data[i] ?? 0, data[plane + i] ?? 0)) };
   },
@@ -59,11 +65,28 @@ export const fftMagnitudeOp: OpDefinition<object> = {
 
   tolerance: (inputs, _, reference) =>
     transformBound(required(inputs, 0)).map((bound, i) => bound + 8 * epsilon * (reference.data[i] ?? 0)),
+
+  vjp: {
+    // The spectrum is computed again: kept, it would take twice the memory of x.
+    saves: { inputs: [0] },
+    run: ({ ops, inputs, gradient }) => [ops.fftMagnitudeGradient(required(inputs, 0), gradient)],
+    reference: (inputs, _, cotangent) => [magnitudeGradientReference(required(inputs, 0), cotangent)],
+    tolerance: (inputs, _, cotangent) => [magnitudeGradientBound(required(inputs, 0), cotangent)],
+    samples: [
+      { inputs: [[1, 8, 8, 4]], attributes: {} },
+      { name: 'RGB', inputs: [[2, 12, 10, 3]], attributes: {} },
+      { name: 'patch variances', inputs: [[1, 34, 17, 1]], attributes: {} },
+      { name: 'a large prime', inputs: [[2, 2, 37, 4]], attributes: {} },
+      { name: 'one pixel', inputs: [[1, 1, 1, 3]], attributes: {} },
+      { name: 'empty', inputs: [[0, 8, 8, 4]], attributes: {} },
+    ],
+  },
 };
 
 /**
  * |fft2(x)| of real x [B, H, W, C] → [B, H, W, C], without overflow or underflow of squares: right wherever float32
- * holds the spectrum, and 0 for 0.
+ * holds the spectrum, and 0 for 0. The gradient takes F/|F| for 0 where F is 0; where F is 0 but for rounding errors, as
+ * in a constant image, its direction is that of the errors.
  * @throws ShapeError `shape-rank`, `dtype-mismatch`
  */
 export function fftMagnitude(x: Tensor): Tensor {

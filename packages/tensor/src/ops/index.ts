@@ -9,6 +9,8 @@ export { apply } from './define.ts';
 export { embed } from './embed.ts';
 export { expand } from './expand.ts';
 export { fftMagnitude } from './fft-magnitude.ts';
+export { fftMagnitudeGradient } from './fft-magnitude-gradient.ts';
+export type { FftNorm } from './fft-reference.ts';
 export { fft2 } from './fft2.ts';
 export { countNonFinite, firstNonFinite } from './finite.ts';
 export { gaussianBlur } from './gaussian-blur.ts';

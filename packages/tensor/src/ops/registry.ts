@@ -8,6 +8,7 @@ import type { OpDefinition } from './define.ts';
 import { embedOp } from './embed.ts';
 import { expandOp } from './expand.ts';
 import { fftMagnitudeOp } from './fft-magnitude.ts';
+import { fftMagnitudeGradientOp } from './fft-magnitude-gradient.ts';
 import { fft2Op } from './fft2.ts';
 import { countNonFiniteOp, firstNonFiniteOp } from './finite.ts';
 import { gaussianBlurOp } from './gaussian-blur.ts';
@@ -60,4 +61,5 @@ export const registry: readonly OpDefinition<any>[] = [
   fft2Op,
   ifft2Op,
   fftMagnitudeOp,
+  fftMagnitudeGradientOp,
 ];
