@@ -8,6 +8,7 @@ import { layerNormFamily } from './layer-norm/index.ts';
 import { toChannelsFirstFamily, toChannelsLastFamily, upsampleNearestFamily } from './layout/index.ts';
 import { matmulFamily } from './matmul/index.ts';
 import { padFamily } from './pad/index.ts';
+import { patchVarianceFamily, patchVarianceGradientFamily } from './patch-variance/index.ts';
 import { copyFamily } from './permute/index.ts';
 import { pixelShuffleFamily } from './pixel-shuffle/index.ts';
 import { reduceFamily } from './reduce/index.ts';
@@ -31,6 +32,8 @@ export const families: readonly Family<any, any>[] = [
   layerNormFamily,
   matmulFamily,
   padFamily,
+  patchVarianceFamily,
+  patchVarianceGradientFamily,
   pixelShuffleFamily,
   reduceFamily,
   resizeFamily,

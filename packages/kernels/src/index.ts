@@ -14,6 +14,7 @@ export type { Activation } from './lib/index.ts';
 export * from './matmul/index.ts';
 export * from './pad/index.ts';
 export * from './permute/index.ts';
+export * from './patch-variance/index.ts';
 export * from './pixel-shuffle/index.ts';
 export * from './reduce/index.ts';
 export * from './resize/index.ts';

@@ -18,6 +18,8 @@ export { ifft2 } from './ifft2.ts';
 export { layerNorm } from './layer-norm.ts';
 export { matmul } from './matmul.ts';
 export { pad2d } from './pad2d.ts';
+export { patchVariance } from './patch-variance.ts';
+export { patchVarianceGradient } from './patch-variance-gradient.ts';
 export { permute } from './permute.ts';
 export { pixelShuffle } from './pixel-shuffle.ts';
 export { pixelUnshuffle } from './pixel-unshuffle.ts';

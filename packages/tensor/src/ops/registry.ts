@@ -16,6 +16,8 @@ import { ifft2Op } from './ifft2.ts';
 import { layerNormOp } from './layer-norm.ts';
 import { matmulOp } from './matmul.ts';
 import { pad2dOp } from './pad2d.ts';
+import { patchVarianceOp } from './patch-variance.ts';
+import { patchVarianceGradientOp } from './patch-variance-gradient.ts';
 import { permuteOp } from './permute.ts';
 import { pixelShuffleOp } from './pixel-shuffle.ts';
 import { pixelUnshuffleOp } from './pixel-unshuffle.ts';
@@ -58,6 +60,8 @@ export const registry: readonly OpDefinition<any>[] = [
   resize2dOp,
   gaussianBlurOp,
   scharrOp,
+  patchVarianceOp,
+  patchVarianceGradientOp,
   fft2Op,
   ifft2Op,
   fftMagnitudeOp,
