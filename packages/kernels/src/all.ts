@@ -7,10 +7,12 @@ import { finiteFamily } from './finite/index.ts';
 import { layerNormFamily } from './layer-norm/index.ts';
 import { toChannelsFirstFamily, toChannelsLastFamily, upsampleNearestFamily } from './layout/index.ts';
 import { matmulFamily } from './matmul/index.ts';
+import { adamFamily, averageFamily, clipFactor, sgdFamily, squareSum } from './optim/index.ts';
 import { padFamily } from './pad/index.ts';
 import { patchVarianceFamily, patchVarianceGradientFamily } from './patch-variance/index.ts';
 import { copyFamily } from './permute/index.ts';
 import { pixelShuffleFamily } from './pixel-shuffle/index.ts';
+import { dropoutFamily, randomUniform } from './random/index.ts';
 import { reduceFamily } from './reduce/index.ts';
 import { resizeFamily } from './resize/index.ts';
 import type { Family } from './runtime/index.ts';
@@ -21,11 +23,14 @@ import { windowAttentionFamily } from './window-attention/index.ts';
 /** Every family with a choice of variants; the tests force each variant of each. */
 // biome-ignore lint/suspicious/noExplicitAny: families differ in their shapes; each is used with its own ops only
 export const families: readonly Family<any, any>[] = [
+  adamFamily,
+  averageFamily,
   binaryFamily,
   castFromHalfFamily,
   castToHalfFamily,
   conv2dFamily,
   copyFamily,
+  dropoutFamily,
   fft2dFamily,
   fftPhaseFamily,
   finiteFamily,
@@ -39,6 +44,7 @@ export const families: readonly Family<any, any>[] = [
   resizeFamily,
   scharrFamily,
   scharrTransposedFamily,
+  sgdFamily,
   toChannelsFirstFamily,
   toChannelsLastFamily,
   unaryFamily,
@@ -51,6 +57,9 @@ export const families: readonly Family<any, any>[] = [
 export const kernels: readonly AnyKernel[] = [
   ...families.flatMap(({ variants }) => variants.map(({ kernel }) => kernel)),
   ...fftPasses.values(),
+  clipFactor,
   fftModulate,
+  randomUniform,
+  squareSum,
   tileBlendAccumulate,
 ];

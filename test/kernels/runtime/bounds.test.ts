@@ -34,18 +34,19 @@ describe('bind groups', () => {
   }
   const kernel = (id: number) => ({ id, layout: {} }) as CompiledKernel;
   const buffer = (id: number, byteLength: number, owned = true) =>
-    ({ id, byteLength, owned, gpu: {} }) as GpuBuffer;
+    ({ id, byteLength, owned, base: 0, gpu: {} }) as GpuBuffer;
 
   test('are found again by pipeline, buffers, ranges and lengths', () => {
     const { cache, created } = open();
     const [x, y] = [buffer(1, 64), buffer(2, 64)];
     const first = cache.get('k', kernel(1), [x, y]);
     expect(cache.get('k', kernel(1), [x, y])).toBe(first);
+    expect(cache.get('k', kernel(1), [x, { buffer: y, offset: 0, size: 64 }])).toBe(first);
     const others = [
       cache.get('k', kernel(2), [x, y]),
       cache.get('k', kernel(1), [y, x]),
       cache.get('k', kernel(1), [x, buffer(2, 60)]),
-      cache.get('k', kernel(1), [x, { buffer: y, offset: 0, size: 64 }]),
+      cache.get('k', kernel(1), [x, { ...y, base: 256 } as GpuBuffer]),
       cache.get('k', kernel(1), [x, { buffer: y, offset: 0, size: 32 }]),
       cache.get('k', kernel(1), [x, { buffer: y, offset: 256, size: 32 }]),
     ];
@@ -57,7 +58,7 @@ describe('bind groups', () => {
     const { cache, created } = open();
     const used = buffer(1, 4);
     for (let i = 0; i < 20_000; i++) {
-      cache.get('k', kernel(1), [buffer(2, 4 + i)]);
+      cache.get('k', kernel(1), [buffer(2, 4 + 4 * i)]);
       if (i % 1000 === 0) cache.get('k', kernel(1), [used]);
       expect(cache.size).toBeLessThanOrEqual(4096);
     }

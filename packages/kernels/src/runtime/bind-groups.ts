@@ -33,10 +33,8 @@ export class BindGroupCache {
       const buffer = 'offset' in range ? range.buffer : range;
       // Kept, the group would keep the caller's buffer alive.
       if (!buffer.owned) return this.#create(kernel, compiled, ranges);
-      key +=
-        'offset' in range
-          ? `${buffer.id}:${range.offset}:${range.size};`
-          : `${buffer.id}:${buffer.byteLength};`;
+      const { offset, size } = place(range);
+      key += `${buffer.id}:${offset}:${size};`;
     }
     const known = this.#young.get(key);
     if (known) return known;
@@ -55,14 +53,7 @@ export class BindGroupCache {
   }
 
   #create(kernel: string, compiled: CompiledKernel, ranges: readonly BufferRange[]): GPUBindGroup {
-    const entries = ranges.map((range, binding) => ({
-      binding,
-      resource:
-        'offset' in range
-          ? { buffer: range.buffer.gpu, offset: range.offset, size: bindable(range.size) }
-          : // A buffer's own length, not its capacity: WGSL's arrayLength and bounds checks then see the tensor.
-            { buffer: range.gpu, offset: 0, size: bindable(range.byteLength) },
-    }));
+    const entries = ranges.map((range, binding) => ({ binding, resource: place(range) }));
     const { value: group, error } = inErrorScopes(this.#gpu, ['validation'], () =>
       this.#gpu.createBindGroup({ label: kernel, layout: compiled.layout, entries }),
     );
@@ -79,3 +70,10 @@ export class BindGroupCache {
 
 /** Bindings are whole words and not empty. */
 const bindable = (bytes: number) => Math.max(4, wholeWords(bytes));
+
+/** A buffer's own length, not its capacity: WGSL's arrayLength and bounds checks then see the tensor. */
+function place(range: BufferRange): { buffer: GPUBuffer; offset: number; size: number } {
+  const [buffer, offset, bytes] =
+    'offset' in range ? [range.buffer, range.offset, range.size] : [range, 0, range.byteLength];
+  return { buffer: buffer.gpu, offset: buffer.base + offset, size: bindable(bytes) };
+}

@@ -132,11 +132,11 @@ export class Device {
     checkTransfer('write', buffer, offset, bytes.byteLength);
     const padded = wholeWords(bytes.byteLength);
     if (padded === bytes.byteLength) {
-      this.#transfer.upload(buffer.gpu, offset, bytes);
+      this.#transfer.upload(buffer.gpu, buffer.base + offset, bytes);
     } else {
       const words = new Uint8Array(padded);
       words.set(bytes);
-      this.#transfer.upload(buffer.gpu, offset, words);
+      this.#transfer.upload(buffer.gpu, buffer.base + offset, words);
     }
     if (overwritten) buffer.writtenBy = 0;
   }
@@ -205,14 +205,16 @@ export class Device {
       );
     }
     to.writtenBy = this.#failures.serial;
-    this.#recorder.copy(from.gpu, fromOffset, to.gpu, toOffset, wholeWords(bytes));
+    const [source, target] = [from.base + fromOffset, to.base + toOffset];
+    this.#recorder.copy(from.gpu, source, to.gpu, target, wholeWords(bytes));
   }
 
   /** Records filling a whole buffer with zeros. */
   clear(buffer: GpuBuffer): void {
     this.#checkBuffer(buffer, 'clear', true);
     buffer.writtenBy = this.#failures.serial;
-    if (buffer.byteLength > 0) this.#recorder.clear(buffer.gpu, 0, wholeWords(buffer.byteLength));
+    const bytes = wholeWords(buffer.byteLength);
+    if (bytes > 0) this.#recorder.clear(buffer.gpu, buffer.base, bytes);
   }
 
   /**
@@ -225,7 +227,7 @@ export class Device {
     const padded = wholeWords(bytes);
     checkTransfer('read', buffer, offset, padded);
     if (bytes === 0) return await this.#failures.settle(Promise.resolve(new ArrayBuffer(0)));
-    const data = await this.#failures.settle(this.#transfer.read(buffer.gpu, offset, padded));
+    const data = await this.#failures.settle(this.#transfer.read(buffer.gpu, buffer.base + offset, padded));
     return padded === bytes ? data : data.slice(0, bytes);
   }
 

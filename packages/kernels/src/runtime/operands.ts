@@ -79,8 +79,12 @@ function overlap(a: BufferRange, b: BufferRange): boolean {
   return aStart < bEnd && bStart < aEnd;
 }
 
-const span = (range: BufferRange): [start: number, end: number] =>
-  'offset' in range ? [range.offset, range.offset + range.size] : [0, Math.max(4, range.byteLength)];
+function span(range: BufferRange): [start: number, end: number] {
+  const [buffer, offset, size] =
+    'offset' in range ? [range.buffer, range.offset, range.size] : [range, 0, range.byteLength];
+  const start = buffer.base + offset;
+  return [start, start + Math.max(4, size)];
+}
 
 /**
  * Bytes that a copy, write or read touches: whole words, except at the end of the buffer.

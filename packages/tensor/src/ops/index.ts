@@ -6,6 +6,7 @@ export { conv2d } from './conv2d.ts';
 export { crop2d } from './crop2d.ts';
 export type { NdArray, OpDefinition, Operands, Ops, Refusal, Sample, Vjp, VjpContext } from './define.ts';
 export { apply } from './define.ts';
+export { type DropoutOptions, dropout } from './dropout.ts';
 export { embed } from './embed.ts';
 export { expand } from './expand.ts';
 export { fftMagnitude } from './fft-magnitude.ts';
@@ -28,6 +29,7 @@ export { registry } from './registry.ts';
 export { resize2d } from './resize2d.ts';
 export { scharr } from './scharr.ts';
 export { slice } from './slice.ts';
+export { stochasticDepth } from './stochastic-depth.ts';
 export {
   abs,
   affine,

@@ -5,6 +5,7 @@ import { concatOp } from './concat.ts';
 import { conv2dOp } from './conv2d.ts';
 import { crop2dOp } from './crop2d.ts';
 import type { OpDefinition } from './define.ts';
+import { dropoutOp } from './dropout.ts';
 import { embedOp } from './embed.ts';
 import { expandOp } from './expand.ts';
 import { fftMagnitudeOp } from './fft-magnitude.ts';
@@ -25,6 +26,7 @@ import { reduceOps } from './reduce.ts';
 import { resize2dOp } from './resize2d.ts';
 import { scharrOp } from './scharr.ts';
 import { sliceOp } from './slice.ts';
+import { stochasticDepthOp } from './stochastic-depth.ts';
 import { unaryOps } from './unary.ts';
 import { unaryGradientOp } from './unary-gradient.ts';
 import { upsampleNearest2dOp } from './upsample-nearest.ts';
@@ -66,4 +68,6 @@ export const registry: readonly OpDefinition<any>[] = [
   ifft2Op,
   fftMagnitudeOp,
   fftMagnitudeGradientOp,
+  dropoutOp,
+  stochasticDepthOp,
 ];
