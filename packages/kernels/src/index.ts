@@ -1,4 +1,3 @@
-/// <reference types="@webgpu/types" preserve="true" />
 export * from './all.ts';
 export type { Capabilities, Limits } from './capabilities.ts';
 export * from './cast/index.ts';
