@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Device } from '@lua-webgpu/kernels';
+import { parseConfig } from '@lua-webgpu/lua-model';
+import {
+  abs,
+  add,
+  affine,
+  backward,
+  type FileTensor,
+  fftMagnitude,
+  mean,
+  openScope,
+  parseSafetensors,
+  sub,
+  Tape,
+  type Tensor,
+  toChannelsLast,
+  toFloat32,
+  toFloat64,
+} from '@lua-webgpu/tensor';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { referenceFolder } from '../../golden/load.ts';
+import { modelWith, openTestDevice } from '../../support/network.ts';
+
+/** mean|p − t| + 0.1 · mean||F(p)| − |F(t)||, both NCHW. */
+function loss(prediction: Tensor, target: Tensor): Tensor {
+  const spectrum = (x: Tensor) => fftMagnitude(toChannelsLast(x));
+  const pixels = mean(abs(sub(prediction, target)));
+  const frequencies = mean(abs(sub(spectrum(prediction), spectrum(target))));
+  return add(pixels, affine(frequencies, { scale: 0.1, offset: 0 }));
+}
+
+const folder = referenceFolder() ?? '';
+const cases = [
+  { file: 'swinir_light_x2_c4_grad', tolerance: 2.5e-5 },
+  { file: 'swinir_tiny_x2_c4_singlewindow_grad', tolerance: 1.5e-5 },
+];
+
+describe.runIf(folder)('gradients of the whole network against the reference folder', () => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await openTestDevice();
+  });
+  afterAll(() => device.destroy());
+
+  it.each(cases)('$file: every parameter and the input', async ({ file, tolerance }) => {
+    const path = join(folder, `${file}.safetensors`);
+    const { tensors, metadata } = parseSafetensors(readFileSync(path), path);
+    const config = parseConfig(JSON.parse(metadata.get('config') ?? ''), file);
+    const stored = (name: string): FileTensor => {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new Error(`${path} has no ${name}`);
+      return tensor;
+    };
+    const params = new Map(
+      [...tensors]
+        .filter(([name]) => name.startsWith('param.'))
+        .map(([name, tensor]) => [name.slice(6), { shape: tensor.shape, data: toFloat32(tensor) }]),
+    );
+    using model = modelWith(device, config, params);
+    using scope = openScope(device);
+    using tape = new Tape();
+    const input = stored('in.x');
+    const x = tape.watch(scope.tensor(toFloat32(input), input.shape));
+    const target = stored('in.target');
+    const prediction = model.forward(x).get(2) as Tensor;
+    const value = loss(prediction, scope.tensor(toFloat32(target), target.shape));
+    using gradients = backward(value);
+    expect((await value.readFloats())[0]).toBeCloseTo(toFloat64(stored('out.loss'))[0] as number, 5);
+    const names = [...model.namedParameters()];
+    expect(names).toHaveLength(params.size);
+    for (const [name, parameter] of names) {
+      const gradient = gradients.of(parameter);
+      expect(gradient, name).toBeDefined();
+      const values = parameter.packing.unpack(await (gradient as Tensor).readFloats());
+      expect(relativeError(values, toFloat64(stored(`grad.param.${name}`))), name).toBeLessThanOrEqual(
+        tolerance,
+      );
+    }
+    const dx = await (gradients.of(x) as Tensor).readFloats();
+    expect(relativeError(dx, toFloat64(stored('grad.x')))).toBeLessThanOrEqual(tolerance);
+  });
+});
+
+function relativeError(actual: ArrayLike<number>, expected: Float64Array): number {
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs((actual[i] as number) - (expected[i] as number)) / largest;
+    worst = error <= worst ? worst : Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+  }
+  return worst;
+}
