@@ -1,6 +1,7 @@
 import { castFromHalfFamily, castToHalfFamily } from './cast/index.ts';
 import { conv2dFamily } from './conv2d/index.ts';
 import { binaryFamily, unaryFamily, unaryGradientFamily } from './elementwise/index.ts';
+import { extremumGradientFamily } from './extremum-gradient/index.ts';
 import { fft2dFamily, fftModulate, fftPasses, fftPhaseFamily } from './fft2d/index.ts';
 import { scharrFamily, scharrTransposedFamily } from './filter/index.ts';
 import { finiteFamily } from './finite/index.ts';
@@ -31,6 +32,7 @@ export const families: readonly Family<any, any>[] = [
   conv2dFamily,
   copyFamily,
   dropoutFamily,
+  extremumGradientFamily,
   fft2dFamily,
   fftPhaseFamily,
   finiteFamily,

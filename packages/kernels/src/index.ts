@@ -4,6 +4,7 @@ export * from './cast/index.ts';
 export * from './conv2d/index.ts';
 export * from './elementwise/index.ts';
 export * from './errors.ts';
+export * from './extremum-gradient/index.ts';
 export * from './fft2d/index.ts';
 export * from './filter/index.ts';
 export * from './finite/index.ts';

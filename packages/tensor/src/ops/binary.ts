@@ -5,8 +5,10 @@ import {
   binary as record,
   ShapeError,
 } from '@lua-webgpu/kernels';
-import { elements, formatShape, requireDType, type Shape, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
+import { formatShape, requireDType, type Tensor } from '../core/index.ts';
+import { binaryVjp } from './binary-gradients.ts';
+import { repeat } from './broadcast.ts';
+import { apply, type OpDefinition, required, type Sample } from './define.ts';
 import { ulpBound } from './tolerance.ts';
 
 type None = Readonly<Record<string, never>>;
@@ -169,24 +171,9 @@ function defineBinary(name: BinaryFunction): OpDefinition<None> {
     ],
 
     tolerance: (_inputs, _attributes, reference) => (ulps === 0 ? 0 : ulpBound(ulps, reference, 2 ** -126)),
-  };
-}
 
-/** The values of an array on a larger shape, by NumPy's rules. */
-function repeat({ data, shape }: NdArray, to: Shape): Float64Array {
-  return Float64Array.from({ length: elements(to) }, (_, index) => {
-    let rest = index;
-    let at = 0;
-    let stride = 1;
-    for (let fromInnermost = 1; fromInnermost <= to.length; fromInnermost++) {
-      const size = to.at(-fromInnermost) ?? 1;
-      const own = fromInnermost <= shape.length ? (shape.at(-fromInnermost) ?? 1) : 1;
-      if (own > 1) at += (rest % size) * stride;
-      rest = Math.floor(rest / size);
-      stride *= own;
-    }
-    return data[at] ?? Number.NaN;
-  });
+    vjp: binaryVjp(name, samples),
+  };
 }
 
 const names = Object.keys(rows) as BinaryFunction[];
@@ -211,7 +198,7 @@ export const sub = (a: Tensor, b: Tensor): Tensor => run('sub', a, b);
 export const mul = (a: Tensor, b: Tensor): Tensor => run('mul', a, b);
 /** a / b, elementwise, for b ≠ 0. */
 export const div = (a: Tensor, b: Tensor): Tensor => run('div', a, b);
-/** The larger of a and b, elementwise. NaN is not reliably propagated. */
+/** The larger of a and b, elementwise; at ties the gradient flows to a. NaN is not reliably propagated. */
 export const maximum = (a: Tensor, b: Tensor): Tensor => run('maximum', a, b);
-/** The smaller of a and b, elementwise. NaN is not reliably propagated. */
+/** The smaller of a and b, elementwise; at ties the gradient flows to a. NaN is not reliably propagated. */
 export const minimum = (a: Tensor, b: Tensor): Tensor => run('minimum', a, b);

@@ -9,6 +9,7 @@ export { apply } from './define.ts';
 export { type DropoutOptions, dropout } from './dropout.ts';
 export { embed } from './embed.ts';
 export { expand } from './expand.ts';
+export { extremumGradient } from './extremum-gradient.ts';
 export { fftMagnitude } from './fft-magnitude.ts';
 export { fftMagnitudeGradient } from './fft-magnitude-gradient.ts';
 export type { FftNorm } from './fft-reference.ts';

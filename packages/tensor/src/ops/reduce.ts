@@ -1,20 +1,17 @@
 import { type Reduction, reduce as record, reduceFamily, ShapeError } from '@lua-webgpu/kernels';
-import { elements, formatShape, requireDType, type Shape, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, required } from './define.ts';
+import { elements, formatShape, requireDType, type Tensor } from '../core/index.ts';
+import { apply, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
+import { reductionVjp } from './reduce-gradients.ts';
+import { type ReduceAttributes, reducedShape, resolveAxes } from './reduced-axes.ts';
+import { treeDepth } from './reduction-error.ts';
 import { absolute, epsilon } from './tolerance.ts';
-
-export interface ReduceAttributes {
-  /** Axes to reduce; negative ones count from the end, undefined means all. */
-  readonly axes: readonly number[] | undefined;
-  /** Whether reduced axes stay, with size 1. */
-  readonly keepDims: boolean;
-}
 
 const all: ReduceAttributes = { axes: undefined, keepDims: false };
 const over = (...axes: number[]): ReduceAttributes => ({ axes, keepDims: false });
 
 function defineReduction(name: Reduction): OpDefinition<ReduceAttributes> {
   const emptyIsZero = name === 'sum';
+  const samples = samplesOf(emptyIsZero);
   return {
     name,
     families: [reduceFamily.name],
@@ -44,34 +41,7 @@ function defineReduction(name: Reduction): OpDefinition<ReduceAttributes> {
       return reduceArray(name, x, resolveAxes(name, x.shape, attributes), attributes.keepDims);
     },
 
-    samples: [
-      { inputs: [[2, 3, 4, 8]], attributes: all },
-      { inputs: [[5, 7, 12]], attributes: over(-1) },
-      { inputs: [[5, 7, 12]], attributes: over(0) },
-      { inputs: [[5, 7, 12]], attributes: over(1) },
-      { inputs: [[5, 7, 12]], attributes: { axes: [0, 2], keepDims: true } },
-      { inputs: [[3, 2, 5, 4, 3]], attributes: over(0, 2, 4) },
-      { inputs: [[3, 2, 5, 4, 3]], attributes: { axes: [-2, 1], keepDims: true } },
-      { name: 'odd rows', inputs: [[6, 13]], attributes: over(1) },
-      { name: 'odd columns', inputs: [[13, 7]], attributes: over(0) },
-      { name: 'one pass of a long row', inputs: [[3, 1020]], attributes: over(1) },
-      { name: 'two passes', inputs: [[2, 5000]], attributes: over(1) },
-      { name: 'two passes, odd', inputs: [[3, 2003]], attributes: over(1) },
-      { name: 'two passes of columns', inputs: [[700, 12]], attributes: over(0) },
-      { name: 'two passes of odd columns', inputs: [[1031, 3]], attributes: over(0) },
-      { name: 'three passes', inputs: [[300_004]], attributes: all },
-      { name: 'no axes', inputs: [[3, 4]], attributes: over() },
-      { name: 'axes of size 1', inputs: [[1, 5, 1]], attributes: over(0, 2) },
-      { name: 'rank 0', inputs: [[]], attributes: all },
-      { name: 'nothing kept', inputs: [[0, 3]], attributes: over(1) },
-      ...(emptyIsZero
-        ? [
-            { name: 'empty', inputs: [[0]], attributes: all },
-            { name: 'empty columns', inputs: [[0, 5]], attributes: over(0) },
-            { name: 'empty rows', inputs: [[4, 0, 2]], attributes: over(1, 2) },
-          ]
-        : []),
-    ],
+    samples,
 
     refusals: [
       { code: 'attribute-invalid', inputs: [[2, 3]], attributes: over(2) },
@@ -91,31 +61,44 @@ function defineReduction(name: Reduction): OpDefinition<ReduceAttributes> {
       if (name === 'max' || name === 'min') return 0;
       const x = required(inputs, 0);
       const terms = elements(x.shape) / Math.max(1, reference.data.length);
-      // Additions that a term passes through: at most 32 in each pass of 256 terms, and 2 more where four lanes are joined.
-      const depth = Math.min(terms, 34 * Math.ceil(Math.log2(Math.max(2, terms)) / 8)) + 2;
       const axes = resolveAxes(name, x.shape, attributes);
       const magnitudes = reduceArray(name, absolute(x), axes, attributes.keepDims);
-      return magnitudes.data.map((magnitude) => epsilon * depth * magnitude);
+      return magnitudes.data.map((magnitude) => epsilon * treeDepth(terms) * magnitude);
     },
+
+    vjp: reductionVjp(name, samples),
   };
 }
 
-/** The axes as ascending indices. @throws ShapeError `attribute-invalid` */
-function resolveAxes(op: string, shape: Shape, { axes }: ReduceAttributes): number[] {
-  if (!axes) return shape.map((_, axis) => axis);
-  const resolved = axes.map((axis) => (axis < 0 ? shape.length + axis : axis));
-  const valid = resolved.every((axis) => Number.isInteger(axis) && axis >= 0 && axis < shape.length);
-  if (valid && new Set(resolved).size === resolved.length) return resolved.toSorted((a, b) => a - b);
-  throw new ShapeError(
-    'attribute-invalid',
-    `${op}: ${formatShape(shape)} cannot be reduced over the axes ${formatShape(axes)}`,
-    'Pass distinct axes that the tensor has.',
-  );
-}
-
-function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {
-  const sizes = shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
-  return keepDims ? sizes : sizes.filter((_, axis) => !axes.includes(axis));
+function samplesOf(emptyIsZero: boolean): Sample<ReduceAttributes>[] {
+  return [
+    { inputs: [[2, 3, 4, 8]], attributes: all },
+    { inputs: [[5, 7, 12]], attributes: over(-1) },
+    { inputs: [[5, 7, 12]], attributes: over(0) },
+    { inputs: [[5, 7, 12]], attributes: over(1) },
+    { inputs: [[5, 7, 12]], attributes: { axes: [0, 2], keepDims: true } },
+    { inputs: [[3, 2, 5, 4, 3]], attributes: over(0, 2, 4) },
+    { inputs: [[3, 2, 5, 4, 3]], attributes: { axes: [-2, 1], keepDims: true } },
+    { name: 'odd rows', inputs: [[6, 13]], attributes: over(1) },
+    { name: 'odd columns', inputs: [[13, 7]], attributes: over(0) },
+    { name: 'one pass of a long row', inputs: [[3, 1020]], attributes: over(1) },
+    { name: 'two passes', inputs: [[2, 5000]], attributes: over(1) },
+    { name: 'two passes, odd', inputs: [[3, 2003]], attributes: over(1) },
+    { name: 'two passes of columns', inputs: [[700, 12]], attributes: over(0) },
+    { name: 'two passes of odd columns', inputs: [[1031, 3]], attributes: over(0) },
+    { name: 'three passes', inputs: [[300_004]], attributes: all },
+    { name: 'no axes', inputs: [[3, 4]], attributes: over() },
+    { name: 'axes of size 1', inputs: [[1, 5, 1]], attributes: over(0, 2) },
+    { name: 'rank 0', inputs: [[]], attributes: all },
+    { name: 'nothing kept', inputs: [[0, 3]], attributes: over(1) },
+    ...(emptyIsZero
+      ? [
+          { name: 'empty', inputs: [[0]], attributes: all },
+          { name: 'empty columns', inputs: [[0, 5]], attributes: over(0) },
+          { name: 'empty rows', inputs: [[4, 0, 2]], attributes: over(1, 2) },
+        ]
+      : []),
+  ];
 }
 
 function reduceArray(name: Reduction, x: NdArray, axes: readonly number[], keepDims: boolean): NdArray {
@@ -170,7 +153,7 @@ const run = (name: Reduction, x: Tensor, options: ReduceOptions): Tensor =>
 export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => run('sum', x, options);
 /** Mean over axes. @throws ShapeError `shape-empty` over no elements */
 export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor => run('mean', x, options);
-/** Largest element over axes; NaN is not reliably propagated. @throws ShapeError `shape-empty` over no elements */
+/** Largest element over axes, to whose first occurrence the gradient flows; NaN is not reliably propagated. @throws ShapeError `shape-empty` over no elements */
 export const max = (x: Tensor, options: ReduceOptions = {}): Tensor => run('max', x, options);
-/** Smallest element over axes; NaN is not reliably propagated. @throws ShapeError `shape-empty` over no elements */
+/** Smallest element over axes, to whose first occurrence the gradient flows; NaN is not reliably propagated. @throws ShapeError `shape-empty` over no elements */
 export const min = (x: Tensor, options: ReduceOptions = {}): Tensor => run('min', x, options);

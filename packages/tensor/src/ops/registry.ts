@@ -8,6 +8,7 @@ import type { OpDefinition } from './define.ts';
 import { dropoutOp } from './dropout.ts';
 import { embedOp } from './embed.ts';
 import { expandOp } from './expand.ts';
+import { extremumGradientOp } from './extremum-gradient.ts';
 import { fftMagnitudeOp } from './fft-magnitude.ts';
 import { fftMagnitudeGradientOp } from './fft-magnitude-gradient.ts';
 import { fft2Op } from './fft2.ts';
@@ -47,6 +48,7 @@ export const registry: readonly OpDefinition<any>[] = [
   unaryGradientOp,
   ...binaryOps,
   ...reduceOps,
+  extremumGradientOp,
   permuteOp,
   concatOp,
   sliceOp,
