@@ -1,5 +1,7 @@
 import { castFromHalfFamily, castToHalfFamily } from './cast/index.ts';
 import { conv2dFamily } from './conv2d/index.ts';
+import { conv2dTransposeWeightFamily } from './conv2d-transpose-weight/index.ts';
+import { conv2dWeightGradientFamily } from './conv2d-weight-gradient/index.ts';
 import { binaryFamily, unaryFamily, unaryGradientFamily } from './elementwise/index.ts';
 import { extremumGradientFamily } from './extremum-gradient/index.ts';
 import { fft2dFamily, fftModulate, fftPasses, fftPhaseFamily } from './fft2d/index.ts';
@@ -10,6 +12,7 @@ import { toChannelsFirstFamily, toChannelsLastFamily, upsampleNearestFamily } fr
 import { matmulFamily } from './matmul/index.ts';
 import { adamFamily, averageFamily, clipFactor, sgdFamily, squareSum } from './optim/index.ts';
 import { padFamily } from './pad/index.ts';
+import { padGradientFamily } from './pad-gradient/index.ts';
 import { patchVarianceFamily, patchVarianceGradientFamily } from './patch-variance/index.ts';
 import { copyFamily } from './permute/index.ts';
 import { pixelShuffleFamily } from './pixel-shuffle/index.ts';
@@ -30,6 +33,8 @@ export const families: readonly Family<any, any>[] = [
   castFromHalfFamily,
   castToHalfFamily,
   conv2dFamily,
+  conv2dTransposeWeightFamily,
+  conv2dWeightGradientFamily,
   copyFamily,
   dropoutFamily,
   extremumGradientFamily,
@@ -41,6 +46,7 @@ export const families: readonly Family<any, any>[] = [
   padFamily,
   patchVarianceFamily,
   patchVarianceGradientFamily,
+  padGradientFamily,
   pixelShuffleFamily,
   reduceFamily,
   resizeFamily,

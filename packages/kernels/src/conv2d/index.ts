@@ -1,32 +1,24 @@
-import { imagePieces, type Piece, rowsRange } from '../image-bands/index.ts';
 import { type Activation, activationCodes, activationLibrary, encodeActivation } from '../lib/index.ts';
 import { matmul } from '../matmul/index.ts';
 import { type Device, type Family, type GpuBuffer, pick, type Variant } from '../runtime/index.ts';
 import { shaders } from '../shaders.generated.ts';
 import { defineKernel, foldGrid, type Grid, read, write } from '../wgsl/index.ts';
+import { type Conv2dGeometry, conv2dIsMatmul, conv2dOutputSize, conv2dPieces } from './geometry.ts';
 
-/** Zero rows and columns around an image. */
-export interface Padding {
-  readonly top: number;
-  readonly bottom: number;
-  readonly left: number;
-  readonly right: number;
-}
+export {
+  type Conv2dGeometry,
+  type Conv2dPiece,
+  conv2dIsMatmul,
+  conv2dOutputSize,
+  conv2dPieces,
+  type Padding,
+} from './geometry.ts';
 
 /**
  * out[B, Ho, Wo, Cout] = activation(x[B, H, W, Cin] convolved with weight[kh, kw, Cin, Cout] + bias[Cout]), that is
  * PyTorch's cross-correlation, channels-last.
  */
-export interface Conv2dShape {
-  readonly batch: number;
-  readonly height: number;
-  readonly width: number;
-  readonly cin: number;
-  readonly cout: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  readonly stride: number;
-  readonly padding: Padding;
+export interface Conv2dShape extends Conv2dGeometry {
   readonly bias: boolean;
   readonly activation: Activation;
 }
@@ -36,17 +28,6 @@ export interface Conv2dBuffers {
   readonly weight: GpuBuffer;
   readonly bias?: GpuBuffer | undefined;
   readonly out: GpuBuffer;
-}
-
-/** Ho and Wo; 0 or less where the padded image is smaller than the kernel. */
-export function conv2dOutputSize(
-  shape: Pick<Conv2dShape, 'height' | 'width' | 'kernelHeight' | 'kernelWidth' | 'stride' | 'padding'>,
-): { height: number; width: number } {
-  const { height, width, kernelHeight, kernelWidth, stride, padding } = shape;
-  return {
-    height: Math.floor((height + padding.top + padding.bottom - kernelHeight) / stride) + 1,
-    width: Math.floor((width + padding.left + padding.right - kernelWidth) / stride) + 1,
-  };
 }
 
 const constants = { HAS_BIAS: [false, true], ACTIVATION: activationCodes };
@@ -185,7 +166,7 @@ export function conv2d(device: Device, buffers: Conv2dBuffers, shape: Conv2dShap
   const { batch, cout, cin } = shape;
   const size = conv2dOutputSize(shape);
   if (batch * cout === 0 || size.height <= 0 || size.width <= 0) return;
-  if (isMatmul(shape)) {
+  if (conv2dIsMatmul(shape)) {
     const { x: a, weight: b, bias, out } = buffers;
     const rows = batch * shape.height * shape.width;
     matmul(
@@ -195,53 +176,20 @@ export function conv2d(device: Device, buffers: Conv2dBuffers, shape: Conv2dShap
     );
     return;
   }
-  const { limits } = device.capabilities;
   const variant = pick(conv2dFamily, device, shape);
-  const source = { height: shape.height, rowBytes: 4 * shape.width * cin };
-  const out = { height: size.height, rowBytes: 4 * size.width * cout };
-  const sourceRows = (row: number, rows: number) => inputRows(shape, row, rows);
-  for (const piece of imagePieces({ op: 'conv2d', images: batch, source, out, sourceRows }, limits)) {
-    const bound = rowsRange(buffers.x, piece.source, source, variant.elementBytes, limits);
-    const written = rowsRange(buffers.out, piece.out, out, variant.elementBytes, limits);
+  const { kernelHeight, kernelWidth, activation } = shape;
+  for (const piece of conv2dPieces('conv2d', device, buffers, shape, variant.elementBytes)) {
     device.dispatch(variant.kernel, {
-      buffers: { x: bound.range, weight: buffers.weight, bias: buffers.bias, out: written.range },
+      buffers: { x: piece.x, weight: buffers.weight, bias: buffers.bias, out: piece.out },
       params: {
-        ...pieceParams(shape, piece, size.width),
-        x_offset: bound.offset,
-        out_offset: written.offset,
+        ...piece.params,
+        pixels: piece.outRows * size.width,
+        kernel_height: kernelHeight,
+        kernel_width: kernelWidth,
+        slope: encodeActivation(activation).slope,
         ...variant.params(shape),
       },
       constants: variant.constants(shape),
     });
   }
-}
-
-function isMatmul({ kernelHeight, kernelWidth, stride, padding }: Conv2dShape): boolean {
-  const { top, bottom, left, right } = padding;
-  return kernelHeight === 1 && kernelWidth === 1 && stride === 1 && top + bottom + left + right === 0;
-}
-
-/** The rows of x that output rows read; one arbitrary row where all of them are padding. */
-function inputRows({ height, kernelHeight, stride, padding }: Conv2dShape, row: number, rows: number) {
-  const top = row * stride - padding.top;
-  const bottom = top + (rows - 1) * stride + kernelHeight;
-  const first = Math.max(0, Math.min(top, height - 1));
-  return { first, count: Math.max(Math.min(1, height), Math.min(bottom, height) - first) };
-}
-
-function pieceParams(shape: Conv2dShape, { out, source }: Piece, outWidth: number) {
-  return {
-    pixels: out.images * out.rows * outWidth,
-    height: source.rows,
-    width: shape.width,
-    out_height: out.rows,
-    out_width: outWidth,
-    kernel_height: shape.kernelHeight,
-    kernel_width: shape.kernelWidth,
-    stride: shape.stride,
-    // Of the rows that are bound: may be negative where a band's first tap lies below the first bound row.
-    pad_top: shape.padding.top - out.row * shape.stride + source.row,
-    pad_left: shape.padding.left,
-    slope: encodeActivation(shape.activation).slope,
-  };
 }

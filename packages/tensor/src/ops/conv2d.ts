@@ -9,14 +9,10 @@ import {
 } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
 import { activate, activationGain } from './activation.ts';
-import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
+import { type Conv2dAttributes, correlate, geometryOf } from './conv2d-reference.ts';
+import { conv2dVjp } from './conv2d-vjp.ts';
+import { apply, type OpDefinition, required } from './define.ts';
 import { absolute, reductionBound } from './tolerance.ts';
-
-export interface Conv2dAttributes {
-  readonly stride: number;
-  readonly padding: Padding;
-  readonly activation: Activation;
-}
 
 const around = (size: number): Padding => ({ top: size, bottom: size, left: size, right: size });
 const same: Conv2dAttributes = { stride: 1, padding: around(1), activation: { kind: 'none' } };
@@ -149,6 +145,8 @@ export const conv2dOp: OpDefinition<Conv2dAttributes> = {
     const gain = activationGain(attributes.activation);
     return reductionBound(kh * kw * cin + 1, magnitudes).map((bound) => bound * gain + 2e-7);
   },
+
+  vjp: conv2dVjp,
 };
 
 function checkAttributes({ stride, padding }: Conv2dAttributes): void {
@@ -166,43 +164,7 @@ function checkAttributes({ stride, padding }: Conv2dAttributes): void {
 }
 
 function shapeOf(x: Shape, weight: Shape, bias: boolean, attributes: Conv2dAttributes): Conv2dShape {
-  const [batch = 0, height = 0, width = 0, cin = 0] = x;
-  const [kernelHeight = 0, kernelWidth = 0, , cout = 0] = weight;
-  return { batch, height, width, cin, cout, kernelHeight, kernelWidth, bias, ...attributes };
-}
-
-/** The convolution and bias without the activation. */
-function correlate(inputs: Operands<NdArray>, attributes: Conv2dAttributes): NdArray {
-  const x = required(inputs, 0);
-  const weight = required(inputs, 1);
-  const bias = inputs[2];
-  const { stride, padding } = attributes;
-  const shape = shapeOf(x.shape, weight.shape, bias !== undefined, attributes);
-  const { batch, height, width, cin, cout, kernelHeight, kernelWidth } = shape;
-  const size = conv2dOutputSize(shape);
-  const data = new Float64Array(batch * size.height * size.width * cout);
-  for (let pixel = 0; pixel * cout < data.length; pixel++) {
-    const column = pixel % size.width;
-    const row = Math.floor(pixel / size.width) % size.height;
-    const image = Math.floor(pixel / (size.width * size.height));
-    const sums = data.subarray(pixel * cout, (pixel + 1) * cout);
-    if (bias) sums.set(bias.data);
-    for (let ky = 0; ky < kernelHeight; ky++) {
-      const y = row * stride + ky - padding.top;
-      if (y < 0 || y >= height) continue;
-      for (let kx = 0; kx < kernelWidth; kx++) {
-        const left = column * stride + kx - padding.left;
-        if (left < 0 || left >= width) continue;
-        const at = ((image * height + y) * width + left) * cin;
-        for (let c = 0; c < cin; c++) {
-          const value = x.data[at + c] ?? 0;
-          const weightAt = ((ky * kernelWidth + kx) * cin + c) * cout;
-          for (let k = 0; k < cout; k++) sums[k] = (sums[k] ?? 0) + value * (weight.data[weightAt + k] ?? 0);
-        }
-      }
-    }
-  }
-  return { shape: [batch, size.height, size.width, cout], data };
+  return { ...geometryOf(x, weight, attributes), bias, activation: attributes.activation };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type PadShape, padFamily, pad as record, ShapeError } from '@lua-webgpu/kernels';
+import { type Padding, type PadShape, padFamily, pad as record, ShapeError } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
 import { apply, type OpDefinition, required } from './define.ts';
 import { takeWindow, windowShape } from './pad2d.ts';
@@ -75,7 +75,38 @@ export const crop2dOp: OpDefinition<Crop2dAttributes> = {
   ],
 
   tolerance: () => 0,
+
+  vjp: {
+    saves: {},
+    run({ ops, specs, gradient, attributes }) {
+      return [ops.pad2d(gradient, { ...around(required(specs, 0).shape, attributes), mode: 'zeros' })];
+    },
+    reference(inputs, attributes, cotangent) {
+      const { shape } = required(inputs, 0);
+      const [batch = 0, outHeight = 0, outWidth = 0, channels = 0] = shape;
+      const { top, left, height, width } = attributes;
+      const window = {
+        batch,
+        height,
+        width,
+        channels,
+        outHeight,
+        outWidth,
+        top,
+        left,
+        mode: 'zeros',
+      } as const;
+      return [takeWindow(cotangent, window)];
+    },
+    tolerance: () => [0],
+  },
 };
+
+/** What a crop takes away on each side. */
+function around([, height = 0, width = 0]: Shape, window: Crop2dAttributes): Padding {
+  const { top, left } = window;
+  return { top, left, bottom: height - top - window.height, right: width - left - window.width };
+}
 
 /** A crop is padding by a negative amount. */
 function windowOf(x: Shape, { top, left, height: outHeight, width: outWidth }: Crop2dAttributes): PadShape {

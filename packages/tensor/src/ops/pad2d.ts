@@ -9,6 +9,7 @@ import {
 } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
 import { apply, type NdArray, type OpDefinition, required } from './define.ts';
+import { padGradient, padGradientBound } from './pad2d-gradient.ts';
 
 export interface Pad2dAttributes extends Padding {
   readonly mode: PadMode;
@@ -100,6 +101,25 @@ export const pad2dOp: OpDefinition<Pad2dAttributes> = {
   ],
 
   tolerance: () => 0,
+
+  vjp: {
+    saves: {},
+    run({ ops, specs, gradient, attributes: { mode, top, left } }) {
+      const [, height = 0, width = 0] = required(specs, 0).shape;
+      const image = { top, left, height, width };
+      return [
+        mode === 'zeros' ? ops.crop2d(gradient, image) : ops.pad2dGradient(gradient, { ...image, mode }),
+      ];
+    },
+    reference(inputs, { mode, top, left }, cotangent) {
+      const [, height = 0, width = 0] = required(inputs, 0).shape;
+      return [padGradient(cotangent, { top, left, height, width, mode })];
+    },
+    tolerance(inputs, { mode, top, left }, cotangent) {
+      const [, height = 0, width = 0] = required(inputs, 0).shape;
+      return [mode === 'zeros' ? 0 : padGradientBound(cotangent, { top, left, height, width, mode })];
+    },
+  },
 };
 
 function windowOf(x: Shape, { top, bottom, left, right, mode }: Pad2dAttributes): PadShape {

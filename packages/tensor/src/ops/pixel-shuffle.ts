@@ -5,7 +5,7 @@ import {
   type ShuffleOrder,
 } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
-import { apply, type OpDefinition, required } from './define.ts';
+import { apply, type NdArray, type OpDefinition, required } from './define.ts';
 
 export interface ShuffleAttributes {
   readonly factor: number;
@@ -40,15 +40,7 @@ export const pixelShuffleOp: OpDefinition<ShuffleAttributes> = {
     record(device, { x: x.buffer, out: out.buffer }, shape);
   },
 
-  reference(inputs, attributes) {
-    const x = required(inputs, 0);
-    const shape = shuffledShape(x.shape, attributes.factor);
-    const data = new Float64Array(x.data.length);
-    eachPair(shape, attributes, (large, small) => {
-      data[large] = x.data[small] ?? 0;
-    });
-    return { shape, data };
-  },
+  reference: (inputs, attributes) => shuffled(required(inputs, 0), attributes),
 
   samples: [
     { inputs: [[1, 5, 6, 240]], attributes: { factor: 2, order: 'block' } },
@@ -72,6 +64,13 @@ export const pixelShuffleOp: OpDefinition<ShuffleAttributes> = {
   ],
 
   tolerance: () => 0,
+
+  vjp: {
+    saves: {},
+    run: ({ ops, gradient, attributes }) => [ops.pixelUnshuffle(gradient, attributes)],
+    reference: (_inputs, attributes, cotangent) => [unshuffled(cotangent, attributes)],
+    tolerance: () => [0],
+  },
 };
 
 /** @throws ShapeError `attribute-invalid` */
@@ -84,8 +83,35 @@ function shuffledShape([batch = 0, height = 0, width = 0, packed = 0]: Shape, fa
   return [batch, height * factor, width * factor, packed / factor ** 2];
 }
 
+/** Float64 reference of `pixelShuffle`. */
+export function shuffled(x: NdArray, attributes: ShuffleAttributes): NdArray {
+  const shape = shuffledShape(x.shape, attributes.factor);
+  const data = new Float64Array(x.data.length);
+  eachPair(shape, attributes, (large, small) => {
+    data[large] = x.data[small] ?? 0;
+  });
+  return { shape, data };
+}
+
+/** Float64 reference of `pixelUnshuffle`. */
+export function unshuffled(x: NdArray, attributes: ShuffleAttributes): NdArray {
+  const data = new Float64Array(x.data.length);
+  eachPair(x.shape, attributes, (large, small) => {
+    data[small] = x.data[large] ?? 0;
+  });
+  return { shape: unshuffledShape(x.shape, attributes.factor), data };
+}
+
+/** The shape that `pixelUnshuffle` gives. */
+export function unshuffledShape(
+  [batch = 0, height = 0, width = 0, channels = 0]: Shape,
+  factor: number,
+): Shape {
+  return [batch, height / factor, width / factor, channels * factor ** 2];
+}
+
 /** Calls back with the flat index of each element of the large image [B, H·r, W·r, C] and its place in the small one. */
-export function eachPair(
+function eachPair(
   [batch = 0, largeHeight = 0, largeWidth = 0, channels = 0]: Shape,
   { factor, order }: ShuffleAttributes,
   pair: (large: number, small: number) => void,

@@ -4,9 +4,15 @@ import {
   ShapeError,
   type ShuffleOrder,
 } from '@lua-webgpu/kernels';
-import { formatShape, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
+import { formatShape, requireDType, requireRank, type Tensor } from '../core/index.ts';
 import { apply, type OpDefinition, required } from './define.ts';
-import { checkFactor, eachPair, type ShuffleAttributes } from './pixel-shuffle.ts';
+import {
+  checkFactor,
+  type ShuffleAttributes,
+  shuffled,
+  unshuffled,
+  unshuffledShape,
+} from './pixel-shuffle.ts';
 
 export const pixelUnshuffleOp: OpDefinition<ShuffleAttributes> = {
   name: 'pixelUnshuffle',
@@ -36,14 +42,7 @@ export const pixelUnshuffleOp: OpDefinition<ShuffleAttributes> = {
     record(device, { x: x.buffer, out: out.buffer }, shape);
   },
 
-  reference(inputs, attributes) {
-    const x = required(inputs, 0);
-    const data = new Float64Array(x.data.length);
-    eachPair(x.shape, attributes, (large, small) => {
-      data[small] = x.data[large] ?? 0;
-    });
-    return { shape: unshuffledShape(x.shape, attributes.factor), data };
-  },
+  reference: (inputs, attributes) => unshuffled(required(inputs, 0), attributes),
 
   samples: [
     { inputs: [[1, 10, 12, 60]], attributes: { factor: 2, order: 'block' } },
@@ -65,11 +64,14 @@ export const pixelUnshuffleOp: OpDefinition<ShuffleAttributes> = {
   ],
 
   tolerance: () => 0,
-};
 
-function unshuffledShape([batch = 0, height = 0, width = 0, channels = 0]: Shape, factor: number): Shape {
-  return [batch, height / factor, width / factor, channels * factor ** 2];
-}
+  vjp: {
+    saves: {},
+    run: ({ ops, gradient, attributes }) => [ops.pixelShuffle(gradient, attributes)],
+    reference: (_inputs, attributes, cotangent) => [shuffled(cotangent, attributes)],
+    tolerance: () => [0],
+  },
+};
 
 /**
  * The inverse of `pixelShuffle`: x [B, H·r, W·r, C] → [B, H, W, r²·C] with r = `factor`, packed channels in `order`

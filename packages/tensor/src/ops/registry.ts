@@ -3,6 +3,8 @@ import { castFromHalfOp, castToHalfOp } from './cast.ts';
 import { toChannelsFirstOp, toChannelsLastOp } from './channels.ts';
 import { concatOp } from './concat.ts';
 import { conv2dOp } from './conv2d.ts';
+import { conv2dTransposeWeightOp } from './conv2d-transpose-weight.ts';
+import { conv2dWeightGradientOp } from './conv2d-weight-gradient.ts';
 import { crop2dOp } from './crop2d.ts';
 import type { OpDefinition } from './define.ts';
 import { dropoutOp } from './dropout.ts';
@@ -18,6 +20,7 @@ import { ifft2Op } from './ifft2.ts';
 import { layerNormOp } from './layer-norm.ts';
 import { matmulOp } from './matmul.ts';
 import { pad2dOp } from './pad2d.ts';
+import { pad2dGradientOp } from './pad2d-gradient.ts';
 import { patchVarianceOp } from './patch-variance.ts';
 import { patchVarianceGradientOp } from './patch-variance-gradient.ts';
 import { permuteOp } from './permute.ts';
@@ -38,8 +41,11 @@ import { windowAttentionOp } from './window-attention.ts';
 export const registry: readonly OpDefinition<any>[] = [
   matmulOp,
   conv2dOp,
+  conv2dTransposeWeightOp,
+  conv2dWeightGradientOp,
   crop2dOp,
   pad2dOp,
+  pad2dGradientOp,
   pixelShuffleOp,
   pixelUnshuffleOp,
   layerNormOp,

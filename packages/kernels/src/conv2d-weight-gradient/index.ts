@@ -1,0 +1,262 @@
+import { type Conv2dGeometry, conv2dIsMatmul, conv2dPieces } from '../conv2d/index.ts';
+import { reduce } from '../reduce/index.ts';
+import {
+  type BufferRange,
+  bandRange,
+  type Device,
+  type Family,
+  type GpuBuffer,
+  pick,
+  rowBands,
+  type Variant,
+} from '../runtime/index.ts';
+import { shaders } from '../shaders.generated.ts';
+import { defineKernel, foldGrid, type Grid, read, write } from '../wgsl/index.ts';
+
+export interface Conv2dWeightGradientBuffers {
+  /** The convolution's input [B, H, W, Cin]. */
+  readonly x: GpuBuffer;
+  /** The gradient of its result before the activation, [B, Ho, Wo, Cout]. */
+  readonly gradient: GpuBuffer;
+  /** [kh, kw, Cin, Cout]. */
+  readonly out: GpuBuffer;
+}
+
+/** Of one dispatch: `strips` strips of up to `strip` output pixels of one row, summed in `parts` parts. */
+const commonParams = {
+  parts: 'u32',
+  strips: 'u32',
+  strip: 'u32',
+  height: 'u32',
+  width: 'u32',
+  out_height: 'u32',
+  out_width: 'u32',
+  kernel_width: 'u32',
+  stride: 'u32',
+  pad_top: 'i32',
+  pad_left: 'i32',
+  x_offset: 'u32',
+  gradient_offset: 'u32',
+} as const;
+const vectorParams = { ...commonParams, cin4: 'u32', cout4: 'u32', rows4: 'u32' } as const;
+const scalarParams = { ...commonParams, cin: 'u32', cout: 'u32', rows: 'u32' } as const;
+type CommonParams = { readonly [K in keyof typeof commonParams]: number };
+
+const libraries = { 'conv2d-weight-gradient/strips.wgsl': shaders['conv2d-weight-gradient/strips.wgsl'] };
+const vectorBindings = { x: read('vec4f'), gradient: read('vec4f'), out: write('vec4f') };
+
+const cost = (p: CommonParams, rows: number, cin: number, cout: number) => {
+  const outRows = p.strips / Math.ceil(p.out_width / p.strip);
+  const pixels = outRows * p.out_width;
+  const source = (outRows / p.out_height) * p.height * p.width;
+  return {
+    flops: 2 * pixels * rows * cout,
+    bytes: 4 * (source * cin + pixels * cout + p.parts * rows * cout),
+  };
+};
+
+export const conv2dWeightGradientSubgroup = defineKernel({
+  name: 'conv2d-weight-gradient/subgroup',
+  source: shaders['conv2d-weight-gradient/subgroup.wgsl'],
+  libraries,
+  features: ['subgroups'],
+  bindings: vectorBindings,
+  params: vectorParams,
+  workgroup: ({ SUBGROUP_SIZE }): Grid => [Number(SUBGROUP_SIZE), 1, 1],
+  grid: ({ parts, rows4, cout4 }, { SUBGROUP_SIZE }) => [
+    Math.ceil(cout4 / Number(SUBGROUP_SIZE)),
+    Math.ceil(rows4 / 4),
+    parts,
+  ],
+  cost: (p) => cost(p, 4 * p.rows4, 4 * p.cin4, 4 * p.cout4),
+});
+
+export const conv2dWeightGradientTiled = defineKernel({
+  name: 'conv2d-weight-gradient/tiled',
+  source: shaders['conv2d-weight-gradient/tiled.wgsl'],
+  libraries,
+  bindings: vectorBindings,
+  params: vectorParams,
+  workgroup: () => [64, 1, 1],
+  grid: ({ parts, rows4, cout4 }) => [Math.ceil((Math.ceil(rows4 / 4) * cout4) / 64), 1, parts],
+  cost: (p) => cost(p, 4 * p.rows4, 4 * p.cin4, 4 * p.cout4),
+});
+
+export const conv2dWeightGradientScalar = defineKernel({
+  name: 'conv2d-weight-gradient/scalar',
+  source: shaders['conv2d-weight-gradient/scalar.wgsl'],
+  bindings: { x: read('f32'), gradient: read('f32'), out: write('f32') },
+  params: scalarParams,
+  workgroup: () => [64, 1, 1],
+  grid: ({ parts, rows, cout }) => {
+    const [x, y] = foldGrid(Math.ceil((rows * cout) / 64));
+    return [x, y, parts];
+  },
+  cost: (p) => cost(p, p.rows, p.cin, p.cout),
+});
+
+const taps = ({ kernelHeight, kernelWidth }: Conv2dGeometry) => kernelHeight * kernelWidth;
+const needsVectors = ({ cin, cout, height, width }: Conv2dGeometry) => {
+  if (cin % 4 !== 0 || cout % 4 !== 0) return 'takes channels in multiples of 4';
+  return cin * height * width > 0 ? undefined : 'takes no empty input';
+};
+
+type WeightGradientVariant = Variant<Conv2dGeometry> & {
+  /** Bytes of an element of x, the gradient and out. */
+  readonly elementBytes: number;
+  readonly params: (shape: Conv2dGeometry) => Record<string, number>;
+};
+const vector = {
+  constants: () => ({}),
+  refuses: needsVectors,
+  elementBytes: 16,
+  params: (shape: Conv2dGeometry) => ({
+    cin4: shape.cin / 4,
+    cout4: shape.cout / 4,
+    rows4: (taps(shape) * shape.cin) / 4,
+  }),
+};
+
+export const conv2dWeightGradientFamily: Family<Conv2dGeometry, WeightGradientVariant> = {
+  name: 'conv2d-weight-gradient',
+  variants: [
+    { name: 'subgroup', kernel: conv2dWeightGradientSubgroup, ...vector },
+    { name: 'tiled', kernel: conv2dWeightGradientTiled, ...vector },
+    {
+      name: 'scalar',
+      kernel: conv2dWeightGradientScalar,
+      constants: () => ({}),
+      elementBytes: 4,
+      params: (shape) => ({ cin: shape.cin, cout: shape.cout, rows: taps(shape) * shape.cin }),
+    },
+  ],
+  // The subgroup variant leaves a lane idle per missing channel vector; `tiled` fills its workgroup with rows instead.
+  prefer: (variants, { subgroupSize = 1 }, { cout }) => {
+    const fewChannels = cout <= 4 || cout < subgroupSize;
+    return fewChannels ? variants.filter(({ name }) => name !== 'subgroup') : variants;
+  },
+};
+
+/**
+ * Records out[kh, kw, Cin, Cout] = Σ over output pixels of x at each tap times the gradient: the gradient of a
+ * convolution's weight; of a matrix product's right-hand side where the kernel is 1×1. The pixels are summed in up to
+ * 64 parts per piece of the images that fits a binding, and these sums in order: the same bits every time.
+ * @throws KernelError `kernel-forced`, AllocationError `binding-too-large`, `out-of-memory`
+ */
+export function conv2dWeightGradient(
+  device: Device,
+  buffers: Conv2dWeightGradientBuffers,
+  shape: Conv2dGeometry,
+): void {
+  const weights = taps(shape) * shape.cin * shape.cout;
+  if (weights === 0) return;
+  const variant = pick(conv2dWeightGradientFamily, device, shape);
+  if (shape.batch * shape.height * shape.width === 0) {
+    const nothing = { reduction: 'sum', sizes: [0, weights], axes: [0] } as const;
+    reduce(device, { x: buffers.x, out: buffers.out }, nothing);
+    return;
+  }
+  const pieces = piecesOf(device, buffers, shape, variant.elementBytes);
+  const { maxStorageBufferBindingSize: limit, minStorageBufferOffsetAlignment: alignment } =
+    device.capabilities.limits;
+  // The sums of each piece start where a binding may.
+  const unit = pieces.length === 1 ? 1 : alignment / greatestDivisor(alignment, 4 * weights);
+  const parts = pieces.map(({ pixels }) => unit * Math.ceil(partsOf(pixels, weights, limit) / unit));
+  const total = parts.reduce((sum, count) => sum + count, 0);
+  const sums = total === 1 ? buffers.out : device.allocate(4 * total * weights, 'conv2dWeightGradient');
+  try {
+    let before = 0;
+    pieces.forEach(({ x, gradient, pixels, params }, index) => {
+      const count = parts[index] as number;
+      const strip = stripOf(params.out_width);
+      device.dispatch(variant.kernel, {
+        buffers: {
+          x,
+          gradient,
+          out: { buffer: sums, offset: 4 * before * weights, size: 4 * count * weights },
+        },
+        params: {
+          ...params,
+          parts: count,
+          strips: (pixels / params.out_width) * Math.ceil(params.out_width / strip),
+          strip,
+          kernel_width: shape.kernelWidth,
+          ...variant.params(shape),
+        },
+        constants: variant.constants(shape),
+      });
+      before += count;
+    });
+    if (sums === buffers.out) return;
+    const axes = { reduction: 'sum', sizes: [total, weights], axes: [0] } as const;
+    reduce(device, { x: sums, out: buffers.out }, axes);
+  } finally {
+    if (sums !== buffers.out) sums.release();
+  }
+}
+
+/** Pixels that are worth a part of their own. */
+const pixelsPerPart = 256;
+/** Enough workgroups for a large device at one tile of the weight. */
+const mostParts = 64;
+/** Bytes that partial sums may take, unless one is larger. */
+const mostPartBytes = 16 * 2 ** 20;
+
+function partsOf(pixels: number, weights: number, bindingLimit: number): number {
+  const fitting = Math.floor(Math.min(mostPartBytes, bindingLimit) / (4 * weights));
+  return Math.max(1, Math.min(mostParts, Math.ceil(pixels / pixelsPerPart), fitting));
+}
+
+/** Rows are cut into even strips, so that wide images share their work out as well as tall ones. */
+const stripOf = (width: number) => Math.ceil(width / Math.ceil(width / pixelsPerPart));
+
+const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
+
+interface GradientPiece {
+  readonly x: BufferRange;
+  readonly gradient: BufferRange;
+  /** Output pixels. */
+  readonly pixels: number;
+  readonly params: Readonly<
+    Record<'height' | 'width' | 'out_height' | 'out_width' | 'stride' | 'pad_top' | 'pad_left', number>
+  > & { readonly x_offset: number; readonly gradient_offset: number };
+}
+
+function piecesOf(
+  device: Device,
+  { x, gradient }: Conv2dWeightGradientBuffers,
+  shape: Conv2dGeometry,
+  elementBytes: number,
+): GradientPiece[] {
+  const op = 'conv2dWeightGradient';
+  if (!conv2dIsMatmul(shape)) {
+    const pieces = conv2dPieces(op, device, { x, out: gradient }, shape, elementBytes);
+    return pieces.map((piece) => {
+      const { out_offset, ...params } = piece.params;
+      return {
+        x: piece.x,
+        gradient: piece.out,
+        pixels: piece.outRows * params.out_width,
+        params: { ...params, gradient_offset: out_offset },
+      };
+    });
+  }
+  const { batch, height, width, cin, cout } = shape;
+  const bytes = [4 * cin, 4 * cout] as const;
+  return rowBands(op, batch * height * width, bytes, device.capabilities.limits).map((band) => ({
+    x: bandRange(x, band, bytes[0]),
+    gradient: bandRange(gradient, band, bytes[1]),
+    pixels: band.count,
+    params: {
+      height: 1,
+      width: band.count,
+      out_height: 1,
+      out_width: band.count,
+      stride: 1,
+      pad_top: 0,
+      pad_left: 0,
+      x_offset: 0,
+      gradient_offset: 0,
+    },
+  }));
+}

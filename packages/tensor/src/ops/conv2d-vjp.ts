@@ -1,0 +1,156 @@
+import { elements, type Shape, type Tensor } from '../core/index.ts';
+import { activationGradient, activationSlope } from './activation.ts';
+import { type Conv2dAttributes, convolutionGradients, correlate } from './conv2d-reference.ts';
+import { type NdArray, type Operands, type Ops, required, type Vjp } from './define.ts';
+import { absolute, epsilon, reductionBound } from './tolerance.ts';
+
+/** The gradients of a convolution's input, weight and bias. */
+export const conv2dVjp: Vjp<Conv2dAttributes> = {
+  saves: { inputs: [0, 1, 2] },
+
+  run({ ops, inputs, gradient, wanted, attributes }) {
+    const x = required(inputs, 0);
+    const weight = required(inputs, 1);
+    const bias = inputs[2];
+    const { activation, stride, padding } = attributes;
+    // The value before the activation is computed again rather than kept.
+    const before = () =>
+      ops.conv2d(x, weight, { bias, stride: stride as 1 | 2, padding, activation: { kind: 'none' } });
+    const inner = activationGradient(ops, activation, gradient, before);
+    const [kernelHeight = 0, kernelWidth = 0, , cout = 0] = weight.shape;
+    const rows = inner.reshape([elements(inner.shape.slice(0, -1)), cout]);
+    return [
+      wanted[0] ? inputGradient(ops, x, weight, inner, attributes) : undefined,
+      wanted[1]
+        ? ops.conv2dWeightGradient(x, inner, { kernelHeight, kernelWidth, stride, padding })
+        : undefined,
+      wanted[2] && bias ? ops.sum(rows, { axes: [0] }) : undefined,
+    ];
+  },
+
+  reference(inputs, attributes, cotangent) {
+    const { inner } = innerCotangent(inputs, attributes, cotangent);
+    return gradients(inputs, inner, attributes);
+  },
+
+  tolerance(inputs, attributes, cotangent) {
+    const magnitudes = inputs.map((input) => input && absolute(input));
+    const { inner, noise } = innerCotangent(inputs, attributes, cotangent);
+    const sums = gradients(magnitudes, absolute(inner), attributes);
+    // What is off because the value in front of the activation is, without any cancellation.
+    const slack = gradients(magnitudes, noise, attributes);
+    const weight = required(inputs, 1).shape;
+    const [kernelHeight = 0, kernelWidth = 0, , cout = 0] = weight;
+    const pixels = elements(cotangent.shape.slice(0, -1));
+    return [kernelHeight * kernelWidth * cout, pixels, pixels].map((length, i) => {
+      const sum = sums[i];
+      return sum && reductionBound(length + 1, sum).map((bound, at) => bound + (slack[i]?.data[at] ?? 0));
+    });
+  },
+};
+
+/**
+ * A convolution of the gradient with the mirrored weight. With a stride the gradient's pixels are that far apart in x,
+ * with zeros between them.
+ */
+function inputGradient(
+  ops: Ops,
+  x: Tensor,
+  weight: Tensor,
+  gradient: Tensor,
+  { stride, padding }: Conv2dAttributes,
+): Tensor {
+  // A convolution refuses to have no pixels, and an array without elements is its own gradient.
+  if (x.size === 0) return x;
+  const [kernelHeight = 0, kernelWidth = 0] = weight.shape;
+  const [, height = 0, width = 0] = x.shape;
+  const spread = spreadOut(ops, gradient, stride);
+  const [, spreadHeight = 0, spreadWidth = 0] = spread.shape;
+  const top = kernelHeight - 1 - padding.top;
+  const left = kernelWidth - 1 - padding.left;
+  const bottom = height - spreadHeight + padding.top;
+  const right = width - spreadWidth + padding.left;
+  const cropped = crop(ops, spread, { top, bottom, left, right });
+  return ops.conv2d(cropped, ops.conv2dTransposeWeight(weight), {
+    padding: {
+      top: Math.max(0, top),
+      bottom: Math.max(0, bottom),
+      left: Math.max(0, left),
+      right: Math.max(0, right),
+    },
+  });
+}
+
+/** [B, H, W, C] → [B, stride·H, stride·W, C] with stride − 1 zeros after every pixel in both directions. */
+function spreadOut(ops: Ops, x: Tensor, stride: number): Tensor {
+  if (stride === 1) return x;
+  const [batch = 0, height = 0, width = 0, channels = 0] = x.shape;
+  const none = { top: 0, bottom: 0, left: 0, right: 0, mode: 'zeros' } as const;
+  const wide = ops.pad2d(x.reshape([batch * height, width, 1, channels]), { ...none, right: stride - 1 });
+  const rows = wide.reshape([batch * height, 1, width * stride, channels]);
+  return ops
+    .pad2d(rows, { ...none, bottom: stride - 1 })
+    .reshape([batch, height * stride, width * stride, channels]);
+}
+
+/** Without the pixels that a negative padding takes away: those of windows that hold nothing but padding. */
+function crop(
+  ops: Ops,
+  x: Tensor,
+  sides: { readonly top: number; readonly bottom: number; readonly left: number; readonly right: number },
+): Tensor {
+  const { top, bottom, left, right } = sides;
+  if (Math.min(top, bottom, left, right) >= 0) return x;
+  const [, height = 0, width = 0]: Shape = x.shape;
+  return ops.crop2d(x, {
+    top: Math.max(0, -top),
+    left: Math.max(0, -left),
+    height: height + Math.min(0, top) + Math.min(0, bottom),
+    width: width + Math.min(0, left) + Math.min(0, right),
+  });
+}
+
+/** The cotangent in front of the activation, and how far the float32 one may be from it. */
+function innerCotangent(
+  inputs: Operands<NdArray>,
+  attributes: Conv2dAttributes,
+  { shape, data: cotangent }: NdArray,
+): { inner: NdArray; noise: NdArray } {
+  const { activation } = attributes;
+  const before = correlate(inputs, attributes).data;
+  const [kernelHeight = 0, kernelWidth = 0, cin = 0] = required(inputs, 1).shape;
+  const magnitudes = correlate(
+    inputs.map((input) => input && absolute(input)),
+    attributes,
+  );
+  const errors = reductionBound(kernelHeight * kernelWidth * cin + 1, magnitudes);
+  const slopeError = (x: number, error: number) => {
+    if (activation.kind === 'none') return 0;
+    // |gelu''| is at most 2 / √(2π); the kernel's slope itself is good to a few units in the last place of 1.
+    if (activation.kind === 'gelu') return 0.8 * error + 16 * epsilon;
+    return Math.abs(x) <= error ? Math.abs(1 - activation.slope) : 2 * epsilon;
+  };
+  return {
+    inner: { shape, data: cotangent.map((g, i) => g * activationSlope(activation, before[i] as number)) },
+    noise: {
+      shape,
+      data: cotangent.map((g, i) => Math.abs(g) * slopeError(before[i] as number, errors[i] as number)),
+    },
+  };
+}
+
+function gradients(
+  inputs: Operands<NdArray>,
+  inner: NdArray,
+  attributes: Conv2dAttributes,
+): Operands<NdArray> {
+  const { x, weight } = convolutionGradients(required(inputs, 0), required(inputs, 1), inner, attributes);
+  const bias = inputs[2];
+  if (!bias) return [x, weight, undefined];
+  const sums = new Float64Array(bias.data.length);
+  inner.data.forEach((g, i) => {
+    const channel = i % sums.length;
+    sums[channel] = (sums[channel] as number) + g;
+  });
+  return [x, weight, { shape: bias.shape, data: sums }];
+}
