@@ -190,6 +190,22 @@ describe.each(await adapterCases())('$label', (adapter) => {
     expect(device.memory().inUse).toBe(0);
   });
 
+  test('a part that is written anew does not vouch for the rest of its buffer', async () => {
+    const device = await devices.open();
+    const [whole, zeros] = [device.allocate(512), device.upload(new Float32Array(64))];
+    const [first, second] = [whole.view(0, 256), whole.view(256, 256)];
+    device.clear(whole);
+    recordFailure(device);
+    expect(await outcome(device.synchronize())).toBeInstanceOf(GpuValidationError);
+    expect(() => device.clear(first)).toThrow(GpuValidationError);
+    expect(() => device.copy(zeros, 0, first, 0, 256)).toThrow(GpuValidationError);
+    device.write(first, 0, new Float32Array(64));
+    expect(await outcome(device.read(second))).toBeInstanceOf(GpuValidationError);
+    device.clear(whole);
+    expect((await floats(device, second))[0]).toBe(0);
+    for (const buffer of [whole, first, second, zeros]) buffer.release();
+  });
+
   test('what was computed from lost numbers before anybody knew is lost too', async () => {
     const device = await devices.open();
     const x = device.upload(new Float32Array(64).fill(1));

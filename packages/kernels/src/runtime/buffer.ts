@@ -40,6 +40,11 @@ export class GpuBuffer {
     this.base = fields.viewed?.base ?? 0;
   }
 
+  /** Whether other parts of the same memory have handles of their own. */
+  get isView(): boolean {
+    return this.#viewed !== undefined;
+  }
+
   get released(): boolean {
     return this.#released;
   }

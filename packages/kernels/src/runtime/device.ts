@@ -193,7 +193,7 @@ export class Device {
    */
   copy(from: GpuBuffer, fromOffset: number, to: GpuBuffer, toOffset: number, bytes: number): void {
     this.#checkBuffer(from, 'copy');
-    this.#checkBuffer(to, 'copy', toOffset === 0 && bytes >= to.byteLength);
+    this.#checkBuffer(to, 'copy', toOffset === 0 && bytes >= to.byteLength && !to.isView);
     checkTransfer('copy', from, fromOffset, bytes);
     checkTransfer('copy', to, toOffset, bytes);
     if (bytes === 0) return;
@@ -211,7 +211,7 @@ export class Device {
 
   /** Records filling a whole buffer with zeros. */
   clear(buffer: GpuBuffer): void {
-    this.#checkBuffer(buffer, 'clear', true);
+    this.#checkBuffer(buffer, 'clear', !buffer.isView);
     buffer.writtenBy = this.#failures.serial;
     const bytes = wholeWords(buffer.byteLength);
     if (bytes > 0) this.#recorder.clear(buffer.gpu, buffer.base, bytes);
@@ -292,7 +292,7 @@ export class Device {
     this.#pool.trim();
   }
 
-  /** @param overwritten the old content does not matter */
+  /** @param overwritten the old content does not matter, of the buffer nor of what it is a view of */
   #checkBuffer(buffer: GpuBuffer, by: string, overwritten = false): void {
     this.#failures.throwIfFatal();
     checkUsable(this, buffer, by);
