@@ -20,6 +20,7 @@ import { dropoutFamily, randomUniform } from './random/index.ts';
 import { reduceFamily } from './reduce/index.ts';
 import { resizeFamily } from './resize/index.ts';
 import type { Family } from './runtime/index.ts';
+import { softmaxFamily, softmaxGradientFamily } from './softmax/index.ts';
 import { tileBlendAccumulate } from './tile-blend/index.ts';
 import type { AnyKernel } from './wgsl/index.ts';
 import { windowAttentionFamily } from './window-attention/index.ts';
@@ -53,6 +54,8 @@ export const families: readonly Family<any, any>[] = [
   scharrFamily,
   scharrTransposedFamily,
   sgdFamily,
+  softmaxFamily,
+  softmaxGradientFamily,
   toChannelsFirstFamily,
   toChannelsLastFamily,
   unaryFamily,

@@ -24,6 +24,7 @@ export * from './random/index.ts';
 export * from './reduce/index.ts';
 export * from './resize/index.ts';
 export * from './runtime/index.ts';
+export * from './softmax/index.ts';
 export { blendTile, type TilePlace } from './tile-blend/index.ts';
 export * from './wgsl/index.ts';
 export * from './window-attention/index.ts';

@@ -33,6 +33,8 @@ export { registry } from './registry.ts';
 export { resize2d } from './resize2d.ts';
 export { scharr } from './scharr.ts';
 export { slice } from './slice.ts';
+export { softmax } from './softmax.ts';
+export { softmaxGradient } from './softmax-gradient.ts';
 export { stochasticDepth } from './stochastic-depth.ts';
 export {
   abs,

@@ -30,6 +30,8 @@ import { reduceOps } from './reduce.ts';
 import { resize2dOp } from './resize2d.ts';
 import { scharrOp } from './scharr.ts';
 import { sliceOp } from './slice.ts';
+import { softmaxOp } from './softmax.ts';
+import { softmaxGradientOp } from './softmax-gradient.ts';
 import { stochasticDepthOp } from './stochastic-depth.ts';
 import { unaryOps } from './unary.ts';
 import { unaryGradientOp } from './unary-gradient.ts';
@@ -55,6 +57,8 @@ export const registry: readonly OpDefinition<any>[] = [
   ...binaryOps,
   ...reduceOps,
   extremumGradientOp,
+  softmaxOp,
+  softmaxGradientOp,
   permuteOp,
   concatOp,
   sliceOp,
