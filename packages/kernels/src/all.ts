@@ -24,6 +24,13 @@ import { softmaxFamily, softmaxGradientFamily } from './softmax/index.ts';
 import { tileBlendAccumulate } from './tile-blend/index.ts';
 import type { AnyKernel } from './wgsl/index.ts';
 import { windowAttentionFamily } from './window-attention/index.ts';
+import {
+  windowAttentionKeyFamily,
+  windowAttentionQueryFamily,
+  windowAttentionStatisticsFamily,
+  windowAttentionTableFamily,
+  windowAttentionTableGather,
+} from './window-attention-backward/index.ts';
 
 /** Every family with a choice of variants; the tests force each variant of each. */
 // biome-ignore lint/suspicious/noExplicitAny: families differ in their shapes; each is used with its own ops only
@@ -62,6 +69,10 @@ export const families: readonly Family<any, any>[] = [
   unaryGradientFamily,
   upsampleNearestFamily,
   windowAttentionFamily,
+  windowAttentionKeyFamily,
+  windowAttentionQueryFamily,
+  windowAttentionStatisticsFamily,
+  windowAttentionTableFamily,
 ];
 
 /** Every kernel; the tests compile each with every combination of its constants. */
@@ -73,4 +84,5 @@ export const kernels: readonly AnyKernel[] = [
   randomUniform,
   squareSum,
   tileBlendAccumulate,
+  windowAttentionTableGather,
 ];

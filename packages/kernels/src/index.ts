@@ -28,3 +28,4 @@ export * from './softmax/index.ts';
 export { blendTile, type TilePlace } from './tile-blend/index.ts';
 export * from './wgsl/index.ts';
 export * from './window-attention/index.ts';
+export * from './window-attention-backward/index.ts';

@@ -1,0 +1,148 @@
+import { shaders } from '../shaders.generated.ts';
+import { type Constants, defineKernel, foldGrid, type Grid, read, write } from '../wgsl/index.ts';
+import { maxAttentionWindow } from '../window-attention/index.ts';
+
+/** Quarters of the head dimensions that variants with rows in registers are made for. */
+export const headDims4 = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16];
+
+const params = {
+  windows: 'u32',
+  windows_y: 'u32',
+  windows_x: 'u32',
+  heads: 'u32',
+  head_dim: 'u32',
+  window: 'u32',
+  roll_y: 'u32',
+  roll_x: 'u32',
+  border_y: 'u32',
+  border_x: 'u32',
+  split: 'u32',
+  per_group: 'u32',
+  scale: 'f32',
+} as const;
+export type Sizes = { readonly [K in keyof typeof params]: number };
+
+const libraries = {
+  'window-attention/geometry.wgsl': shaders['window-attention/geometry.wgsl'],
+  'window-attention-backward/bias.wgsl': shaders['window-attention-backward/bias.wgsl'],
+};
+const tokensOf = ({ window }: Sizes) => window * window;
+const groupsOf = ({ windows, per_group }: Sizes) => Math.ceil(windows / per_group);
+const check = ({ window, split }: Sizes) =>
+  window < 1 || window > maxAttentionWindow || split < 1 || split > window
+    ? `takes windows of 1 to ${maxAttentionWindow} and shifts below the window`
+    : undefined;
+const checkVectors = (sizes: Sizes, { HEAD_DIM_4 }: Constants) =>
+  sizes.head_dim === 4 * Number(HEAD_DIM_4)
+    ? check(sizes)
+    : 'HEAD_DIM_4 is not a quarter of the head dimension';
+
+/** `products` of rows per pair of tokens; `values` bytes that move per value of a head. */
+const cost = (products: number, bytes: number) => (sizes: Sizes) => {
+  const values = sizes.windows * tokensOf(sizes) * sizes.heads * sizes.head_dim;
+  return { flops: 2 * products * values * tokensOf(sizes), bytes: bytes * values };
+};
+
+/** One invocation per token and head. */
+const perToken = {
+  libraries,
+  params,
+  workgroup: (): Grid => [64, 1, 1],
+  grid: (sizes: Sizes) => foldGrid(Math.ceil((sizes.windows * sizes.heads * tokensOf(sizes)) / 64)),
+} as const;
+const scalarOperands = { qkv: read('f32'), table: read('f32'), gradient: read('f32') };
+const vectorOperands = { qkv: read('vec4f'), table: read('f32'), gradient: read('vec4f') };
+
+export const statisticsScalar = defineKernel({
+  ...perToken,
+  name: 'window-attention-backward/statistics-scalar',
+  source: shaders['window-attention-backward/statistics-scalar.wgsl'],
+  bindings: { ...scalarOperands, statistics: write('vec2f') },
+  check,
+  cost: cost(2, 16),
+});
+
+export const statisticsTiled = defineKernel({
+  ...perToken,
+  name: 'window-attention-backward/statistics-tiled',
+  source: shaders['window-attention-backward/statistics-tiled.wgsl'],
+  constants: { HEAD_DIM_4: headDims4 },
+  bindings: { ...vectorOperands, statistics: write('vec2f') },
+  check: checkVectors,
+  cost: cost(2, 16),
+});
+
+export const queryScalar = defineKernel({
+  ...perToken,
+  name: 'window-attention-backward/query-scalar',
+  source: shaders['window-attention-backward/query-scalar.wgsl'],
+  bindings: { ...scalarOperands, statistics: read('vec2f'), out: write('f32') },
+  check,
+  cost: cost(3, 20),
+});
+
+export const queryTiled = defineKernel({
+  ...perToken,
+  name: 'window-attention-backward/query-tiled',
+  source: shaders['window-attention-backward/query-tiled.wgsl'],
+  constants: { HEAD_DIM_4: headDims4 },
+  bindings: { ...vectorOperands, statistics: read('vec2f'), out: write('vec4f') },
+  check: checkVectors,
+  cost: cost(3, 20),
+});
+
+export const keyScalar = defineKernel({
+  ...perToken,
+  name: 'window-attention-backward/key-scalar',
+  source: shaders['window-attention-backward/key-scalar.wgsl'],
+  bindings: { ...scalarOperands, statistics: read('vec2f'), out: write('f32') },
+  check,
+  cost: cost(4, 24),
+});
+
+export const keyTiled = defineKernel({
+  ...perToken,
+  name: 'window-attention-backward/key-tiled',
+  source: shaders['window-attention-backward/key-tiled.wgsl'],
+  constants: { HEAD_DIM_4: headDims4 },
+  bindings: { ...vectorOperands, statistics: read('vec2f'), out: write('vec4f') },
+  check: checkVectors,
+  cost: cost(4, 24),
+});
+
+export const tableScalar = defineKernel({
+  ...perToken,
+  name: 'window-attention-backward/table-scalar',
+  source: shaders['window-attention-backward/table-scalar.wgsl'],
+  bindings: { ...scalarOperands, statistics: read('vec2f'), partial_sums: write('f32') },
+  grid: (sizes) => foldGrid(Math.ceil((groupsOf(sizes) * sizes.heads * tokensOf(sizes) ** 2) / 64)),
+  check,
+  cost: cost(2, 16),
+});
+
+export const tableBlocks = defineKernel({
+  ...perToken,
+  name: 'window-attention-backward/table-blocks',
+  source: shaders['window-attention-backward/table-blocks.wgsl'],
+  bindings: { ...vectorOperands, statistics: read('vec2f'), partial_sums: write('f32') },
+  grid: (sizes) => {
+    const blocks = Math.ceil(tokensOf(sizes) / 4) ** 2;
+    return foldGrid(Math.ceil((groupsOf(sizes) * sizes.heads * blocks) / 64));
+  },
+  check: (sizes) =>
+    sizes.head_dim > 0 && sizes.head_dim % 4 === 0
+      ? check(sizes)
+      : 'the head dimension is not a multiple of 4',
+  cost: cost(2, 16),
+});
+
+/** Of the sums over all windows, to the table. */
+export const tableGather = defineKernel({
+  name: 'window-attention-backward/table-gather',
+  source: shaders['window-attention-backward/table-gather.wgsl'],
+  bindings: { pairs: read('f32'), out: write('f32') },
+  params: { heads: 'u32', window: 'u32' },
+  workgroup: () => [64, 1, 1],
+  grid: ({ heads, window }) => foldGrid(Math.ceil((heads * (2 * window - 1) ** 2) / 64)),
+  cost: ({ heads, window }) => ({ flops: heads * window ** 4, bytes: 4 * heads * window ** 4 }),
+});
