@@ -7,6 +7,12 @@ import { extremumGradientFamily } from './extremum-gradient/index.ts';
 import { fft2dFamily, fftModulate, fftPasses, fftPhaseFamily } from './fft2d/index.ts';
 import { scharrFamily, scharrTransposedFamily } from './filter/index.ts';
 import { finiteFamily } from './finite/index.ts';
+import {
+  gridBoundsKernel,
+  gridGradientFamily,
+  gridInputGradientFamily,
+  gridSampleFamily,
+} from './grid-sample/index.ts';
 import { layerNormFamily } from './layer-norm/index.ts';
 import { toChannelsFirstFamily, toChannelsLastFamily, upsampleNearestFamily } from './layout/index.ts';
 import { matmulFamily } from './matmul/index.ts';
@@ -49,6 +55,9 @@ export const families: readonly Family<any, any>[] = [
   fft2dFamily,
   fftPhaseFamily,
   finiteFamily,
+  gridGradientFamily,
+  gridInputGradientFamily,
+  gridSampleFamily,
   layerNormFamily,
   matmulFamily,
   padFamily,
@@ -81,6 +90,7 @@ export const kernels: readonly AnyKernel[] = [
   ...fftPasses.values(),
   clipFactor,
   fftModulate,
+  gridBoundsKernel,
   randomUniform,
   squareSum,
   tileBlendAccumulate,

@@ -16,6 +16,9 @@ import { fftMagnitudeGradientOp } from './fft-magnitude-gradient.ts';
 import { fft2Op } from './fft2.ts';
 import { countNonFiniteOp, firstNonFiniteOp } from './finite.ts';
 import { gaussianBlurOp } from './gaussian-blur.ts';
+import { gridSampleOp } from './grid-sample.ts';
+import { gridSampleGridGradientOp } from './grid-sample-grid-gradient.ts';
+import { gridSampleInputGradientOp } from './grid-sample-input-gradient.ts';
 import { ifft2Op } from './ifft2.ts';
 import { layerNormOp } from './layer-norm.ts';
 import { matmulOp } from './matmul.ts';
@@ -84,6 +87,9 @@ export const registry: readonly OpDefinition<any>[] = [
   scharrOp,
   patchVarianceOp,
   patchVarianceGradientOp,
+  gridSampleOp,
+  gridSampleInputGradientOp,
+  gridSampleGridGradientOp,
   fft2Op,
   ifft2Op,
   fftMagnitudeOp,
