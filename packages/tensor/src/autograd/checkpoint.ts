@@ -1,4 +1,4 @@
-import { joinTapes, scoped, Tape, type Tensor } from '../core/index.ts';
+import { joinTapes, SavedTensor, scoped, Tape, type Tensor } from '../core/index.ts';
 import { propagate } from './propagate.ts';
 
 /**
@@ -9,7 +9,7 @@ import { propagate } from './propagate.ts';
 export function checkpoint(x: Tensor, compute: (x: Tensor) => Tensor): Tensor {
   const tape = joinTapes('checkpoint', [x]);
   if (!tape) return compute(x);
-  const saved = x.retain().place(undefined, undefined);
+  const saved = new SavedTensor('checkpoint', x);
   const output = scoped(x, (input) => compute(input.place(undefined, undefined)));
   const to = x.source;
   const source = tape.record({
@@ -17,7 +17,7 @@ export function checkpoint(x: Tensor, compute: (x: Tensor) => Tensor): Tensor {
     backward(gradient, sink) {
       const inner = new Tape();
       const scope = gradient.scope as NonNullable<Tensor['scope']>;
-      const again = inner.watch(scope.borrow(saved));
+      const again = inner.watch(saved.borrow(scope));
       const result = compute(again);
       if (!result.source) return inner.dispose();
       propagate(inner, result.source, gradient, {
@@ -27,7 +27,7 @@ export function checkpoint(x: Tensor, compute: (x: Tensor) => Tensor): Tensor {
         },
       });
     },
-    release: () => saved.dispose(),
+    release: () => saved.release(),
   });
   return output.place(tape, source);
 }

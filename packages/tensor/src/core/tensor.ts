@@ -8,6 +8,8 @@ import type { GradientSource, Tape } from './tape.ts';
 /** Device memory shared by the tensors that are views of it, given back when the last one is disposed. */
 export class Storage {
   readonly buffer: GpuBuffer;
+  /** Grows when the content is changed in place, so that a backward pass notices what it can no longer use. */
+  version = 0;
   #references = 1;
 
   constructor(buffer: GpuBuffer) {
@@ -32,7 +34,10 @@ export interface TensorFields extends TensorSpec {
   readonly source?: GradientSource | undefined;
 }
 
-/** An immutable array on a device: contiguous, row-major. */
+/**
+ * An array on a device: contiguous, row-major. Ops make new ones; only optimisers and what loads parameters write in
+ * place, and say so with `markModified`.
+ */
 export class Tensor implements TensorSpec {
   readonly shape: Shape;
   readonly dtype: DType;
@@ -73,6 +78,16 @@ export class Tensor implements TensorSpec {
 
   get disposed(): boolean {
     return this.#disposed;
+  }
+
+  /** How often the memory has been changed in place. */
+  get version(): number {
+    return this.#storage.version;
+  }
+
+  /** Called by whatever has recorded a write to the tensor's memory. */
+  markModified(): void {
+    this.#storage.version += 1;
   }
 
   /** Number of elements. */

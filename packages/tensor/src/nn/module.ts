@@ -1,4 +1,4 @@
-import { type Device, LifetimeError, ShapeError } from '@lua-webgpu/kernels';
+import { type Device, type GpuBuffer, LifetimeError, ShapeError } from '@lua-webgpu/kernels';
 import { elements, formatShape, type Shape, Storage, sameShape, Tensor } from '../core/index.ts';
 import { type FileTensor, fromFloat32, toFloat32 } from '../files/index.ts';
 import type { Packing } from './packing.ts';
@@ -11,6 +11,7 @@ export class Parameter {
   readonly packing: Packing;
   readonly #initialize: Initializer;
   #tensor: Tensor | undefined;
+  #placed = false;
 
   constructor(packing: Packing, initialize: Initializer) {
     this.packing = packing;
@@ -39,9 +40,26 @@ export class Parameter {
     this.assign(device, this.#initialize(seed, name, elements(this.shape)));
   }
 
-  /** Uploads values given in PyTorch's layout. */
+  /** Uploads values given in PyTorch's layout, to where the parameter lies if that is an arena. */
   assign(device: Device, values: Float32Array): void {
-    const buffer = device.upload(this.packing.pack(values), 'parameter');
+    const packed = this.packing.pack(values);
+    if (this.#tensor && this.#placed) {
+      device.write(this.#tensor.buffer('assign'), 0, packed);
+      this.#tensor.markModified();
+    } else {
+      this.#holdIn(device.upload(packed, 'parameter'));
+    }
+  }
+
+  /** Moves the values into a buffer, which the parameter takes over; called by ParameterArena. */
+  placeIn(buffer: GpuBuffer): void {
+    const before = this.tensor.buffer('placeIn');
+    before.device.copy(before, 0, buffer, 0, before.byteLength);
+    this.#holdIn(buffer);
+    this.#placed = true;
+  }
+
+  #holdIn(buffer: GpuBuffer): void {
     this.#tensor?.dispose();
     this.#tensor = new Tensor({
       shape: this.packing.packedShape,
@@ -55,6 +73,7 @@ export class Parameter {
   dispose(): void {
     this.#tensor?.dispose();
     this.#tensor = undefined;
+    this.#placed = false;
   }
 }
 

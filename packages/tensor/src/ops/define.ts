@@ -4,6 +4,7 @@ import {
   type DType,
   joinScopes,
   joinTapes,
+  SavedTensor,
   type Shape,
   type Tape,
   type Tensor,
@@ -149,7 +150,7 @@ function record<A>(
   output: Tensor,
   attributes: A,
 ) {
-  const keep = (tensor: Tensor | undefined) => tensor?.retain().place(undefined, undefined);
+  const keep = (tensor: Tensor | undefined) => tensor && new SavedTensor(name, tensor);
   const savedInputs = inputs.map((input, i) => (vjp.saves.inputs?.includes(i) ? keep(input) : undefined));
   const savedOutput = vjp.saves.output ? keep(output) : undefined;
   const specs = inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
@@ -160,9 +161,9 @@ function record<A>(
       const scope = gradient.scope ?? joinScopes(name, [gradient]);
       const results = vjp.run({
         ops: sink.ops,
-        inputs: savedInputs.map((input) => input && scope.borrow(input)),
+        inputs: savedInputs.map((input) => input?.borrow(scope)),
         specs,
-        output: savedOutput && scope.borrow(savedOutput),
+        output: savedOutput?.borrow(scope),
         gradient,
         wanted: sources.map((source) => source !== undefined),
         attributes,
@@ -174,8 +175,8 @@ function record<A>(
       });
     },
     release() {
-      for (const input of savedInputs) input?.dispose();
-      savedOutput?.dispose();
+      for (const input of savedInputs) input?.release();
+      savedOutput?.release();
     },
   });
 }

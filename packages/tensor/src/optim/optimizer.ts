@@ -1,0 +1,177 @@
+import { type GpuBuffer, gradientNorm, ShapeError } from '@lua-webgpu/kernels';
+import type { Gradients } from '../autograd/index.ts';
+import { AutogradError, byteLength } from '../core/index.ts';
+import type { FileTensor } from '../files/index.ts';
+import type { ArenaBuffers, ParameterArena, Run, Slot } from './arena.ts';
+import type { Schedule } from './schedule.ts';
+import { numberTensor, readNumber, readState, writeState } from './state.ts';
+
+export interface StepOptions {
+  /** In place of the schedule's. */
+  readonly lr?: number;
+  /**
+   * Scales all gradients together so that their Euclidean norm is at most this (PyTorch's clip_grad_norm_). The norm
+   * stays on the device; `gradientNorm()` reads it.
+   */
+  readonly maxNorm?: number;
+}
+
+/** What one step does with neighbouring parameters of one age. */
+export interface Update {
+  readonly run: Run;
+  readonly gradient: ArenaBuffers;
+  readonly clip: GpuBuffer | undefined;
+  readonly lr: number;
+  /** How many steps these parameters have seen, this one included. */
+  readonly age: number;
+}
+
+/**
+ * What Adam, AdamW and SGD share: gradients gathered into an arena of their own, the norm for clipping, the age of every
+ * parameter, and the state for resuming. As in PyTorch, a parameter that no gradient arrived at is left alone: no decay,
+ * no momentum, no step counted.
+ */
+export abstract class Optimizer {
+  readonly arena: ParameterArena;
+  readonly #schedule: Schedule;
+  /** By the names that PyTorch's state has. */
+  readonly #moments: Readonly<Record<string, ArenaBuffers>>;
+  readonly #gradient: ArenaBuffers;
+  readonly #clip: GpuBuffer;
+  readonly #ages: Map<Slot, number>;
+  #steps = 0;
+  #measured = false;
+
+  constructor(arena: ParameterArena, lr: number | Schedule, moments: readonly string[]) {
+    this.arena = arena;
+    this.#schedule = typeof lr === 'number' ? () => lr : lr;
+    this.#gradient = arena.allocate('gradients');
+    this.#moments = Object.fromEntries(moments.map((name) => [name, arena.allocate(name)]));
+    this.#clip = arena.device.allocate(8, 'clip');
+    this.#ages = new Map(arena.slots.map((slot) => [slot, 0]));
+  }
+
+  /** Steps taken so far. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** The learning rate of the next step. */
+  get lr(): number {
+    return this.#schedule(this.#steps);
+  }
+
+  /**
+   * Records one step: the parameters change in place. The gradients stay the caller's, who disposes them.
+   * @throws AutogradError `autograd-no-gradient` when no gradient of any of the parameters is there
+   * @throws ShapeError `attribute-invalid`, LifetimeError `arena-left`, `arena-lent`
+   */
+  step(gradients: Gradients, options: StepOptions = {}): void {
+    const { lr = this.lr, maxNorm } = options;
+    requireRange('step', 'lr', lr, 0, Number.MAX_VALUE);
+    if (maxNorm !== undefined) requireRange('step', 'maxNorm', maxNorm, Number.MIN_VALUE, Infinity);
+    const present = this.arena.slots.filter(({ parameter }) => gradients.of(parameter));
+    if (present.length === 0) {
+      throw new AutogradError(
+        'autograd-no-gradient',
+        'step: no gradient of any of the optimiser’s parameters is there',
+        'Pass what backward(loss) returned, for a loss that depends on these parameters.',
+      );
+    }
+    this.arena.touch('step', present);
+    this.#gather(gradients, present);
+    const having = new Set(present);
+    const runs = this.arena.runs((slot) => (having.has(slot) ? this.#ages.get(slot) : undefined));
+    if (maxNorm !== undefined) {
+      const segments = runs.map((run) => this.#gradient.segment(run));
+      // Infinity measures without clipping; 1e30 does that with numbers that shaders can be trusted with.
+      gradientNorm(this.arena.device, segments, this.#clip, Math.min(maxNorm, 1e30));
+      this.#measured = true;
+    }
+    const clip = maxNorm === undefined ? undefined : this.#clip;
+    for (const run of runs) {
+      const age = this.#ageOf(run.slots[0] as Slot) + 1;
+      this.update({ run, gradient: this.#gradient, clip, lr, age });
+      for (const slot of run.slots) this.#ages.set(slot, age);
+    }
+    this.#steps += 1;
+  }
+
+  /** Waits for the norm of all gradients in the last step that had a `maxNorm`, before clipping. */
+  async gradientNorm(): Promise<number> {
+    if (!this.#measured) {
+      throw new AutogradError(
+        'autograd-no-norm',
+        'gradientNorm: no step has measured the norm yet',
+        'Call step(gradients, { maxNorm }); maxNorm: Infinity measures without clipping.',
+      );
+    }
+    return new Float32Array(await this.arena.device.read(this.#clip, 0, 4))[0] as number;
+  }
+
+  /** Everything that resuming needs, exactly: `step`, `step.<parameter>` and PyTorch's names of the moments. */
+  async stateDict(): Promise<Map<string, FileTensor>> {
+    const state = await readState(this.arena.slots, this.#moments);
+    state.set('step', numberTensor(this.#steps));
+    for (const [slot, age] of this.#ages) state.set(`step.${slot.name}`, numberTensor(age));
+    return state;
+  }
+
+  /** Takes over what `stateDict` gave. @throws ShapeError `state-dict-mismatch` */
+  loadStateDict(state: ReadonlyMap<string, FileTensor>): void {
+    const what = 'the optimiser’s state';
+    const { slots } = this.arena;
+    const ages = slots.map((slot) => [slot, readNumber(what, state, `step.${slot.name}`)] as const);
+    const steps = readNumber(what, state, 'step');
+    writeState(what, slots, this.#moments, state);
+    for (const [slot, age] of ages) this.#ages.set(slot, age);
+    this.#steps = steps;
+  }
+
+  /** Releases moments and gradients; the arena stays. */
+  dispose(): void {
+    this.#gradient.dispose();
+    for (const buffers of Object.values(this.#moments)) buffers.dispose();
+    this.#clip.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Records the update of one run. */
+  protected abstract update(update: Update): void;
+
+  protected moments(name: string): ArenaBuffers {
+    return this.#moments[name] as ArenaBuffers;
+  }
+
+  #ageOf(slot: Slot): number {
+    return this.#ages.get(slot) ?? 0;
+  }
+
+  #gather(gradients: Gradients, slots: readonly Slot[]): void {
+    for (const { parameter, chunk, offset } of slots) {
+      const gradient = gradients.of(parameter);
+      if (!gradient) continue;
+      const to = this.#gradient.chunk(chunk);
+      this.arena.device.copy(gradient.buffer('step'), 0, to, offset, byteLength('f32', gradient.size));
+    }
+  }
+}
+
+/** @throws ShapeError `attribute-invalid` unless lowest ≤ value ≤ highest */
+export function requireRange(
+  what: string,
+  name: string,
+  value: number,
+  lowest: number,
+  highest: number,
+): void {
+  if (value >= lowest && value <= highest) return;
+  throw new ShapeError(
+    'attribute-invalid',
+    `${what}: ${name} is ${value}`,
+    `Pass a number from ${lowest} to ${highest}.`,
+  );
+}
