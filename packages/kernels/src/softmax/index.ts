@@ -8,7 +8,15 @@ import {
   type Variant,
 } from '../runtime/index.ts';
 import { shaders } from '../shaders.generated.ts';
-import { type AnyKernel, type Constants, defineKernel, foldGrid, read, write } from '../wgsl/index.ts';
+import {
+  type AnyKernel,
+  type Constants,
+  defineKernel,
+  foldGrid,
+  type Grid,
+  read,
+  write,
+} from '../wgsl/index.ts';
 
 /** `rows` rows of `length` values. */
 export interface SoftmaxShape {
@@ -20,7 +28,7 @@ const common = {
   libraries: { 'softmax/element.wgsl': shaders['softmax/element.wgsl'] },
   constants: { VECTOR: [false, true] },
   params: { rows: 'u32', length: 'u32' },
-  workgroup: () => [64, 1, 1],
+  workgroup: (): Grid => [64, 1, 1],
 } as const;
 const forward = { ...common, bindings: { x: read('Element'), out: write('Element') } } as const;
 const backward = {
