@@ -3,6 +3,7 @@ import { cases as conv2d } from './kernels/conv2d.ts';
 import { cases as elementwise } from './kernels/elementwise.ts';
 import { cases as fft2d } from './kernels/fft2d.ts';
 import { cases as filter } from './kernels/filter.ts';
+import { cases as gridSample } from './kernels/grid-sample.ts';
 import { cases as layerNorm } from './kernels/layer-norm.ts';
 import { cases as layout } from './kernels/layout.ts';
 import { cases as matmul } from './kernels/matmul.ts';
@@ -20,6 +21,7 @@ export const allCases: readonly BenchCase[] = [
   ...elementwise,
   ...fft2d,
   ...filter,
+  ...gridSample,
   ...layerNorm,
   ...layout,
   ...matmul,

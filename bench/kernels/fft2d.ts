@@ -1,4 +1,4 @@
-import { fft2, fftMagnitude, openScope, type Tensor } from '@lua-webgpu/tensor';
+import { fft2, fftMagnitude, fftMagnitudeGradient, openScope, type Tensor } from '@lua-webgpu/tensor';
 import type { BenchCase } from '../case.ts';
 
 /** Through the tensor API, allocation of the result included; 2.5·N·log2 N operations for a real transform. */
@@ -30,5 +30,6 @@ export const cases: BenchCase[] = [
   transformCase('fft2', 64, 16, fft2),
   transformCase('|fft2|', 64, 16, fftMagnitude),
   transformCase('|fft2|', 256, 3, fftMagnitude),
+  transformCase('gradient of |fft2|', 64, 16, (x) => fftMagnitudeGradient(x, x)),
   transformCase('|fft2| by Bluestein', 97, 4, fftMagnitude),
 ];

@@ -1,4 +1,4 @@
-import { gaussianBlur, openScope, scharr, type Tensor } from '@lua-webgpu/tensor';
+import { gaussianBlur, openScope, patchVariance, scharr, type Tensor } from '@lua-webgpu/tensor';
 import type { BenchCase } from '../case.ts';
 
 /** Through the tensor API, allocation of the result included. */
@@ -28,4 +28,7 @@ export const cases: BenchCase[] = [
   filterCase('gaussian 5 taps', 3, { flops: 20, results: 1 }, blur),
   filterCase('gaussian 5 taps', 16, { flops: 20, results: 1 }, blur),
   filterCase('scharr', 1, { flops: 14, results: 2 }, scharr),
+  filterCase('variance of 3×3 patches', 1, { flops: 4, results: 1 / 9 }, (x) =>
+    patchVariance(x, { size: 3 }),
+  ),
 ];

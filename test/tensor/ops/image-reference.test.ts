@@ -4,6 +4,7 @@ import {
   backward,
   fftMagnitude,
   gaussianBlur,
+  gridSample,
   openScope,
   parseSafetensors,
   patchVariance,
@@ -34,12 +35,13 @@ function load(name: string): Loaded {
   );
 }
 
-const [resizes, blurs, edges, transforms, nearZero, eagle] = [
+const [resizes, blurs, edges, transforms, nearZero, grids, eagle] = [
   load('op_bicubic'),
   load('op_gaussian_blur'),
   load('op_scharr'),
   load('op_fft2'),
   load('op_fft_mag_near_zero'),
+  load('op_grid_sample'),
   load('loss_eagle'),
 ];
 const casesOf = (tensors: Loaded, pattern: RegExp) =>
@@ -136,6 +138,36 @@ for (const adapter of await adapterCases()) {
       // float32 holds the magnitudes of the smallest inputs, if not their squares.
       const magnitudes = entry(nearZero, `${key}out.abs.mag`).data;
       if (!key.startsWith('zero')) expect(difference(y, magnitudes)).toBeLessThan(1e-6);
+    });
+
+    it.each(['nearest', 'bilinear', 'bicubic'] as const)('grid sampling, %s', async (mode) => {
+      using scope = openScope(await devices.open());
+      using tape = new Tape();
+      const upload = (key: string) => {
+        const { data, shape } = given(grids, key)();
+        return scope.tensor(data, shape);
+      };
+      const x = tape.watch(upload('ac0/in.x'));
+      const points = entry(grids, 'ac0/in.grid');
+      const grid = tape.watch(scope.tensor(Float32Array.from(points.data), points.shape));
+      const y = gridSample(x, grid, { mode });
+      using gradients = backward(y, { gradient: upload(`ac0/${mode}_zeros/in.dy`) });
+      const result = async (tensor: Tensor | undefined) => (await tensor?.readFloats()) ?? [];
+      const expected = (name: string) => given(grids, `ac0/${mode}_zeros/${name}`)().data;
+      expect(difference(await result(y), expected('out.y'))).toBeLessThan(3e-6);
+      expect(difference(await result(gradients.of(x)), expected('grad.x'))).toBeLessThan(3e-6);
+      const ofGrid = await result(gradients.of(grid));
+      if (mode === 'nearest') expect(Array.from(ofGrid).every((value) => value === 0)).toBe(true);
+      else expect(difference(ofGrid, entry(grids, `ac0/${mode}_zeros/grad.grid`).data)).toBeLessThan(3e-6);
+    });
+
+    it('grid sampling rounds halves to even', async () => {
+      using scope = openScope(await devices.open());
+      const { data, shape } = given(grids, 'ties/in.x')();
+      const points = entry(grids, 'ties/in.grid');
+      const grid = scope.tensor(Float32Array.from(points.data), points.shape);
+      const y = await gridSample(scope.tensor(data, shape), grid, { mode: 'nearest' }).readFloats();
+      expect(y).toEqual(entry(grids, 'ties/out.nearest_zeros').data);
     });
 
     it.each(casesOf(eagle, /_p\d+.*\/out\.var_x$/))(
