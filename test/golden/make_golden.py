@@ -167,9 +167,47 @@ def stages_case():
     case.write()
 
 
+def stage_one_loss(outputs, targets):
+    """Sum over the heads of mean|p - t| + 0.1 mean||F(p)| - |F(t)||, unnormalised transforms of each channel."""
+    total = 0
+    for name, target in targets.items():
+        prediction = outputs[name]
+        spectra = [torch.fft.fft2(each).abs() for each in (prediction, target)]
+        total = total + (prediction - target).abs().mean() + 0.1 * (spectra[0] - spectra[1]).abs().mean()
+    return total
+
+
+def gradients_case():
+    """d loss / d every parameter and the input, both heads at once; targets keep away from the kinks of |.|."""
+    case = Case("tiny_window8_gradients", 3301, "gradients of latent L1 + 0.1 FFT magnitude, both heads")
+    net = network(case, TINY_HEADS, 3301)
+    x = case.input("in.x", [1, 4, 9, 13])
+    with torch.no_grad():
+        plain = net(x)
+    targets = {}
+    for name, prediction in plain.items():
+        away = case.input(f"away.{name}", list(prediction.shape))
+        targets[name] = case.stored(f"in.target.{name}", prediction + away + 0.1 * away.sign())
+        margin = (torch.fft.fft2(prediction).abs() - torch.fft.fft2(targets[name]).abs()).abs().min()
+        assert margin > 1e-3, (name, margin)
+        del case.inputs[f"away.{name}"]
+    results = []
+    for dtype in (torch.float64, torch.float32):
+        net.to(dtype).zero_grad()
+        leaf = x.detach().to(dtype).clone().requires_grad_()
+        loss = stage_one_loss(net(leaf), {name: target.to(dtype) for name, target in targets.items()})
+        loss.backward()
+        gradients = {name: p.grad.detach().clone() for name, p in net.named_parameters()}
+        results.append({"out.loss": loss.detach(), "grad.x": leaf.grad, **{f"grad.{n}": g for n, g in gradients.items()}})
+    for name in results[0]:
+        case.record(name, results[0][name], results[1][name], full=True)
+    case.write()
+
+
 def write_all():
     DATA.mkdir(exist_ok=True)
     stages_case()
+    gradients_case()
     network_case(
         "light_x4_c16_3conv",
         2164,
