@@ -22,11 +22,10 @@ export interface Conv2dWeightGradientBuffers {
   readonly out: GpuBuffer;
 }
 
-/** Of one dispatch: `strips` strips of up to `strip` output pixels of one row, summed in `parts` parts. */
+/** Of one dispatch: `strips` strips of up to STRIP output pixels of one row, summed in `parts` parts. */
 const commonParams = {
   parts: 'u32',
   strips: 'u32',
-  strip: 'u32',
   height: 'u32',
   width: 'u32',
   out_height: 'u32',
@@ -37,16 +36,21 @@ const commonParams = {
   pad_left: 'i32',
   x_offset: 'u32',
   gradient_offset: 'u32',
+  out_offset: 'u32',
 } as const;
 const vectorParams = { ...commonParams, cin4: 'u32', cout4: 'u32', rows4: 'u32' } as const;
 const scalarParams = { ...commonParams, cin: 'u32', cout: 'u32', rows: 'u32' } as const;
 type CommonParams = { readonly [K in keyof typeof commonParams]: number };
 
 const libraries = { 'conv2d-weight-gradient/strips.wgsl': shaders['conv2d-weight-gradient/strips.wgsl'] };
+/** Rows are cut into strips, so that wide images share their work out as well as tall ones. */
+const stripPixels = 128;
+const constants = { STRIP: [stripPixels] };
+
 const vectorBindings = { x: read('vec4f'), gradient: read('vec4f'), out: write('vec4f') };
 
 const cost = (p: CommonParams, rows: number, cin: number, cout: number) => {
-  const outRows = p.strips / Math.ceil(p.out_width / p.strip);
+  const outRows = p.strips / Math.ceil(p.out_width / stripPixels);
   const pixels = outRows * p.out_width;
   const source = (outRows / p.out_height) * p.height * p.width;
   return {
@@ -60,6 +64,7 @@ export const conv2dWeightGradientSubgroup = defineKernel({
   source: shaders['conv2d-weight-gradient/subgroup.wgsl'],
   libraries,
   features: ['subgroups'],
+  constants,
   bindings: vectorBindings,
   params: vectorParams,
   workgroup: ({ SUBGROUP_SIZE }): Grid => [Number(SUBGROUP_SIZE), 1, 1],
@@ -75,6 +80,7 @@ export const conv2dWeightGradientTiled = defineKernel({
   name: 'conv2d-weight-gradient/tiled',
   source: shaders['conv2d-weight-gradient/tiled.wgsl'],
   libraries,
+  constants,
   bindings: vectorBindings,
   params: vectorParams,
   workgroup: () => [64, 1, 1],
@@ -85,6 +91,7 @@ export const conv2dWeightGradientTiled = defineKernel({
 export const conv2dWeightGradientScalar = defineKernel({
   name: 'conv2d-weight-gradient/scalar',
   source: shaders['conv2d-weight-gradient/scalar.wgsl'],
+  constants,
   bindings: { x: read('f32'), gradient: read('f32'), out: write('f32') },
   params: scalarParams,
   workgroup: () => [64, 1, 1],
@@ -107,7 +114,7 @@ type WeightGradientVariant = Variant<Conv2dGeometry> & {
   readonly params: (shape: Conv2dGeometry) => Record<string, number>;
 };
 const vector = {
-  constants: () => ({}),
+  constants: () => ({ STRIP: stripPixels }),
   refuses: needsVectors,
   elementBytes: 16,
   params: (shape: Conv2dGeometry) => ({
@@ -125,7 +132,7 @@ export const conv2dWeightGradientFamily: Family<Conv2dGeometry, WeightGradientVa
     {
       name: 'scalar',
       kernel: conv2dWeightGradientScalar,
-      constants: () => ({}),
+      constants: () => ({ STRIP: stripPixels }),
       elementBytes: 4,
       params: (shape) => ({ cin: shape.cin, cout: shape.cout, rows: taps(shape) * shape.cin }),
     },
@@ -159,33 +166,28 @@ export function conv2dWeightGradient(
   const pieces = piecesOf(device, buffers, shape, variant.elementBytes);
   const { maxStorageBufferBindingSize: limit, minStorageBufferOffsetAlignment: alignment } =
     device.capabilities.limits;
-  // The sums of each piece start where a binding may.
-  const unit = pieces.length === 1 ? 1 : alignment / greatestDivisor(alignment, 4 * weights);
-  const parts = pieces.map(({ pixels }) => unit * Math.ceil(partsOf(pixels, weights, limit) / unit));
+  const parts = pieces.map(({ pixels }) => partsOf(pixels, weights, limit - alignment));
   const total = parts.reduce((sum, count) => sum + count, 0);
   const sums = total === 1 ? buffers.out : device.allocate(4 * total * weights, 'conv2dWeightGradient');
   try {
-    let before = 0;
+    let start = 0;
     pieces.forEach(({ x, gradient, pixels, params }, index) => {
       const count = parts[index] as number;
-      const strip = stripOf(params.out_width);
+      const bytes = 4 * count * weights;
+      const skipped = start % alignment;
       device.dispatch(variant.kernel, {
-        buffers: {
-          x,
-          gradient,
-          out: { buffer: sums, offset: 4 * before * weights, size: 4 * count * weights },
-        },
+        buffers: { x, gradient, out: { buffer: sums, offset: start - skipped, size: skipped + bytes } },
         params: {
           ...params,
           parts: count,
-          strips: (pixels / params.out_width) * Math.ceil(params.out_width / strip),
-          strip,
+          strips: (pixels / params.out_width) * Math.ceil(params.out_width / stripPixels),
           kernel_width: shape.kernelWidth,
+          out_offset: skipped / variant.elementBytes,
           ...variant.params(shape),
         },
         constants: variant.constants(shape),
       });
-      before += count;
+      start += bytes;
     });
     if (sums === buffers.out) return;
     const axes = { reduction: 'sum', sizes: [total, weights], axes: [0] } as const;
@@ -206,11 +208,6 @@ function partsOf(pixels: number, weights: number, bindingLimit: number): number 
   const fitting = Math.floor(Math.min(mostPartBytes, bindingLimit) / (4 * weights));
   return Math.max(1, Math.min(mostParts, Math.ceil(pixels / pixelsPerPart), fitting));
 }
-
-/** Rows are cut into even strips, so that wide images share their work out as well as tall ones. */
-const stripOf = (width: number) => Math.ceil(width / Math.ceil(width / pixelsPerPart));
-
-const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
 
 interface GradientPiece {
   readonly x: BufferRange;

@@ -5,8 +5,8 @@
 // are its z. Part p of P takes strips p·n / P to (p + 1)·n / P and writes a whole dw at out[p], which the host adds up in
 // order: no atomics, the same bits every time. Exists for channel counts that are not multiples of 4; the model's are.
 //
-// The host guarantees that no operand is empty and strip is not zero. x_offset and gradient_offset (in f32) tell where in
-// the bindings this dispatch's data starts. Accumulation in f32, pixels ascending.
+// The host guarantees that no operand is empty. x_offset, gradient_offset and out_offset (in f32) tell where in the
+// bindings this dispatch's data starts. Accumulation in f32, pixels ascending.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -23,19 +23,19 @@ fn main(
   let tap = row / params.cin;
   let top = i32(tap / params.kernel_width) - params.pad_top;
   let left = i32(tap % params.kernel_width) - params.pad_left;
-  let strips_per_row = (params.out_width + params.strip - 1u) / params.strip;
+  let strips_per_row = (params.out_width + STRIP - 1u) / STRIP;
 
   var sum = 0.0;
   let end = (group.z + 1u) * params.strips / params.parts;
   for (var strip = group.z * params.strips / params.parts; strip < end; strip++) {
     let out_row = strip / strips_per_row;
-    let first = (strip - out_row * strips_per_row) * params.strip;
+    let first = (strip - out_row * strips_per_row) * STRIP;
     let image = out_row / params.out_height;
     // A negative coordinate is a large u32, so that one comparison tells both sides.
     let y = u32(i32((out_row - image * params.out_height) * params.stride) + top);
     if (y < params.height) {
       let x_row = (image * params.height + y) * params.width;
-      for (var i = first; i < min(first + params.strip, params.out_width); i++) {
+      for (var i = first; i < min(first + STRIP, params.out_width); i++) {
         let column = u32(i32(i * params.stride) + left);
         if (column < params.width) {
           let value = x[params.x_offset + (x_row + column) * params.cin + row - tap * params.cin];
@@ -44,5 +44,5 @@ fn main(
       }
     }
   }
-  out[group.z * params.rows * params.cout + index] = sum;
+  out[params.out_offset + group.z * params.rows * params.cout + index] = sum;
 }

@@ -27,12 +27,12 @@ fn rows_at(index: u32) -> Rows {
 }
 
 fn strip_at(index: u32) -> Strip {
-  let strips = (params.out_width + params.strip - 1u) / params.strip;
+  let strips = (params.out_width + STRIP - 1u) / STRIP;
   let row = index / strips;
-  let first = (index - row * strips) * params.strip;
+  let first = (index - row * strips) * STRIP;
   let image = row / params.out_height;
   let y = (row - image * params.out_height) * params.stride;
-  let count = min(params.strip, params.out_width - first);
+  let count = min(STRIP, params.out_width - first);
   return Strip(row * params.out_width + first, count, image * params.height, i32(y), i32(first * params.stride));
 }
 

@@ -13,8 +13,8 @@
 // The grid is channels × rows × parts; part p of P takes strips p·n / P to (p + 1)·n / P and writes a whole dw at
 // out[p], which the host adds up in order: no atomics, the same bits every time.
 //
-// The host guarantees Cin % 4 == 0, Cout % 4 == 0, that height, width, Cin and Cout are not zero, and that strip is not
-// zero. x_offset and gradient_offset (in vec4) tell where in the bindings this dispatch's data starts.
+// The host guarantees Cin % 4 == 0, Cout % 4 == 0 and that no operand is empty. x_offset, gradient_offset and out_offset
+// (in vec4) tell where in the bindings this dispatch's data starts.
 // Lanes past the last channel and rows past the last one compute on clamped addresses and do not store. Accumulation
 // in f32, pixels ascending.
 
@@ -87,7 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 
 fn store(part: u32, row: u32, channel: u32, r0: vec4f, r1: vec4f, r2: vec4f, r3: vec4f) {
   if (row < params.rows4 && channel < params.cout4) {
-    let at = (part * params.rows4 + row) * 4u * params.cout4 + channel;
+    let at = params.out_offset + (part * params.rows4 + row) * 4u * params.cout4 + channel;
     out[at] = r0;
     out[at + params.cout4] = r1;
     out[at + 2u * params.cout4] = r2;

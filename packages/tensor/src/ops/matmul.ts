@@ -103,7 +103,9 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
       const rows = inner.reshape([elements(a.shape.slice(0, -1)), n]);
       return [
         wanted[0] ? matmul(inner, ops.permute(b, [1, 0])) : undefined,
-        wanted[1] ? matmul(ops.permute(a.reshape([rows.shape[0] ?? 0, k]), [1, 0]), rows) : undefined,
+        wanted[1]
+          ? ops.conv2dWeightGradient(asRow(a, k), asRow(inner, n), pointwise).reshape([k, n])
+          : undefined,
         wanted[2] && specs[2] ? ops.sum(rows, { axes: [0] }) : undefined,
       ];
     },
@@ -134,6 +136,16 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
     },
   },
 };
+
+/** aᵀ·g is the weight gradient of a 1×1 convolution, which sums over rows faster than a product does. */
+const pointwise = {
+  kernelHeight: 1,
+  kernelWidth: 1,
+  stride: 1,
+  padding: { top: 0, bottom: 0, left: 0, right: 0 },
+};
+/** [..., channels] as an image of one row. */
+const asRow = (x: Tensor, channels: number) => x.reshape([1, 1, elements(x.shape.slice(0, -1)), channels]);
 
 /** The cotangent in front of the activation. */
 function innerCotangent(inputs: Operands<NdArray>, activation: Activation, cotangent: NdArray): NdArray {
