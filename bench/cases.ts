@@ -1,5 +1,6 @@
 import type { BenchCase } from './case.ts';
 import { cases as conv2d } from './kernels/conv2d.ts';
+import { cases as conv2dGradient } from './kernels/conv2d-gradient.ts';
 import { cases as elementwise } from './kernels/elementwise.ts';
 import { cases as fft2d } from './kernels/fft2d.ts';
 import { cases as filter } from './kernels/filter.ts';
@@ -18,6 +19,7 @@ import { cases as model } from './model.ts';
 /** Every case, kernels first. */
 export const allCases: readonly BenchCase[] = [
   ...conv2d,
+  ...conv2dGradient,
   ...elementwise,
   ...fft2d,
   ...filter,
