@@ -16,6 +16,7 @@ import {
 } from '@lua-webgpu/tensor';
 import type { HeadConfig, LuaConfig } from '../config/index.ts';
 import { createHead, type Head } from './heads.ts';
+import { type RunBlock, runStored } from './swin-block.ts';
 import { Trunk } from './trunk.ts';
 
 /**
@@ -60,17 +61,22 @@ export class Lua extends Module {
    * Runs the trunk once and the head of each scale.
    *
    * @param latent [B, in_chans, h, w], any B, h, w ≥ 1
+   * @param run `runRecomputed` trades time for memory in training
    * @returns per scale a tensor [B, out_chans, s·h, s·w] in the latent's scope
    * @throws ShapeError `latent-shape`, `latent-channels`, `scale-missing`
    */
-  forward(latent: Tensor, scales: readonly number[] = this.scales): Map<number, Tensor> {
+  forward(
+    latent: Tensor,
+    scales: readonly number[] = this.scales,
+    run: RunBlock = runStored,
+  ): Map<number, Tensor> {
     const heads = this.#check(latent, scales);
     const [, channels = 0, height = 0, width = 0] = latent.shape;
     using scope = (latent.scope ?? missingScope(latent)).child();
     const image = this.#normalise(
       this.#pad(toChannelsLast(scope.borrow(latent), { channels: multipleOf(4, channels) })),
     );
-    const features = this.#trunk.forward(image);
+    const features = this.#trunk.forward(image, run);
     return new Map(
       heads.map(({ config, head }) => {
         const output = scoped(features, (x) => {

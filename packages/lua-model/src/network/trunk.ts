@@ -12,7 +12,7 @@ import {
 } from '@lua-webgpu/tensor';
 import { type LuaConfig, mlpHidden, windowing } from '../config/index.ts';
 import { type ResidualConv, residualConv } from './residual-conv.ts';
-import { SwinBlock } from './swin-block.ts';
+import { type RunBlock, runStored, SwinBlock } from './swin-block.ts';
 
 /** Residual Swin Transformer block: `depth` Swin blocks, a convolution, and the input added again. */
 class ResidualGroup extends Module {
@@ -43,11 +43,11 @@ class ResidualGroup extends Module {
     return { residual_group: new Group({ blocks: this.blocks }), conv: this.conv };
   }
 
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor, run: RunBlock = runStored): Tensor {
     return scoped(x, (input) => {
       let tokens = input;
       for (const block of this.blocks.items) {
-        const next = block.forward(tokens);
+        const next = run(block, tokens);
         if (tokens !== input) tokens.dispose();
         tokens = next;
       }
@@ -85,12 +85,12 @@ export class Trunk extends Module {
   }
 
   /** x [B, H, W, in_chans padded to 4] → [B, H, W, embed_dim], H and W multiples of the window. */
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor, run: RunBlock = runStored): Tensor {
     return scoped(x, (input) => {
       const shallow = this.#convFirst.forward(input);
       let tokens = this.#patchNorm.forward(shallow);
       for (const layer of this.#layers.items) {
-        const next = layer.forward(tokens);
+        const next = layer.forward(tokens, run);
         tokens.dispose();
         tokens = next;
       }
