@@ -13,6 +13,7 @@ import { cases as permute } from './kernels/permute.ts';
 import { cases as pixelShuffle } from './kernels/pixel-shuffle.ts';
 import { cases as reduce } from './kernels/reduce.ts';
 import { cases as resize } from './kernels/resize.ts';
+import { cases as softmax } from './kernels/softmax.ts';
 import { cases as windowAttention } from './kernels/window-attention.ts';
 import { cases as model } from './model.ts';
 
@@ -32,6 +33,7 @@ export const allCases: readonly BenchCase[] = [
   ...pixelShuffle,
   ...reduce,
   ...resize,
+  ...softmax,
   ...windowAttention,
   ...model,
 ];

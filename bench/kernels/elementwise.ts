@@ -10,6 +10,7 @@ import {
   silu,
   type Tensor,
   tanh,
+  unaryGradient,
 } from '@lua-webgpu/tensor';
 import type { BenchCase } from '../case.ts';
 
@@ -57,6 +58,14 @@ export const cases: BenchCase[] = [
   elementwiseCase('SiLU', [[4096, 360]], silu),
   elementwiseCase('tanh', [million], tanh),
   elementwiseCase('exp', [million], exp),
+  elementwiseCase(
+    'gradient of GELU',
+    [
+      [4096, 360],
+      [4096, 360],
+    ],
+    (x, y) => unaryGradient('gelu', x, y),
+  ),
   elementwiseCase('f32 to f16', [million], (x) => cast(x, 'f16')),
   elementwiseCase('count non-finite', [million], countNonFinite),
 ];
