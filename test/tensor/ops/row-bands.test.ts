@@ -20,6 +20,8 @@ const byRow: [name: string, run: (x: Tensor, gradient: Tensor) => Tensor][] = [
   ['extremumGradient', (x, gradient) => extremumGradient(x, sum(gradient, { axes: [1] }), 'max')],
 ];
 
+type Grid = [family: string, variant: string, rowsPerWorkgroup: number];
+
 for (const adapter of await adapterCases()) {
   describe(`gradients beyond one binding on ${adapter.label}`, () => {
     const devices = new DeviceSet(adapter);
@@ -51,32 +53,35 @@ for (const adapter of await adapterCases()) {
     }
 
     // SwiftShader takes ten seconds for 65,537 workgroups with barriers.
-    const slow = [
+    const slow: Grid[] = [
       ['softmax', 'workgroup', 1],
       ['softmax-gradient', 'workgroup', 1],
       ['extremum-gradient', 'workgroup', 1],
-    ] as const;
-    it.each([
+    ];
+    it.each<Grid>([
       ['softmax', 'serial', 64],
       ['softmax-gradient', 'serial', 64],
       ['extremum-gradient', 'serial', 64],
       ['unary-gradient', 'scalar', 64],
       ...(adapter.label === 'lavapipe' ? slow : []),
-    ])('%s by %s takes more rows than a grid dimension has workgroups', async (family, variant, perGroup) => {
-      const device = await devices.open({ force: { [family]: variant } });
-      const rows = 65_536 * perGroup + 1;
-      using scope = openScope(device);
-      const x = scope.tensor(new Float32Array(rows).fill(1), [rows, 1]);
-      const runs: Record<string, () => Tensor> = {
-        softmax: () => softmax(x),
-        'softmax-gradient': () =>
-          softmaxGradient(scope.tensor(new Float32Array(rows).fill(-1), [rows, 1]), x),
-        'extremum-gradient': () => extremumGradient(x, x.reshape([rows]), 'min'),
-        'unary-gradient': () => unaryGradient('square', x, x),
-      };
-      const expected = { 'softmax-gradient': -2, 'unary-gradient': 2 }[family] ?? 1;
-      const y = await runs[family]?.().read();
-      expect(y?.every((value) => value === expected)).toBe(true);
-    });
+    ])(
+      '%s by %s takes more rows than a grid dimension has workgroups',
+      async (family, variant, rowsPerWorkgroup) => {
+        const device = await devices.open({ force: { [family]: variant } });
+        const rows = 65_536 * rowsPerWorkgroup + 1;
+        using scope = openScope(device);
+        const x = scope.tensor(new Float32Array(rows).fill(1), [rows, 1]);
+        const runs: Record<string, () => Tensor> = {
+          softmax: () => softmax(x),
+          'softmax-gradient': () =>
+            softmaxGradient(scope.tensor(new Float32Array(rows).fill(-1), [rows, 1]), x),
+          'extremum-gradient': () => extremumGradient(x, x.reshape([rows]), 'min'),
+          'unary-gradient': () => unaryGradient('square', x, x),
+        };
+        const expected = { 'softmax-gradient': -2, 'unary-gradient': 2 }[family] ?? 1;
+        const y = await runs[family]?.().read();
+        expect(y?.every((value) => value === expected)).toBe(true);
+      },
+    );
   });
 }
