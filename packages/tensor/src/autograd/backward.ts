@@ -43,9 +43,14 @@ export function backward(loss: Tensor, options: BackwardOptions = {}): Gradients
   }
   const gradients = options.into ?? new Gradients(loss.device);
   const checked = globalThis.process?.env?.LUA_WEBGPU_CHECK === '1';
-  propagate(tape, source, seed, {
-    leaf: (key, shape, gradient) => gradients.accumulate(key, shape, gradient),
-    ...(checked && { visit: (name: string, gradient: Tensor) => gradients.suspect(name, gradient) }),
-  });
+  try {
+    propagate(tape, source, seed, {
+      leaf: (key, shape, gradient) => gradients.accumulate(key, shape, gradient),
+      ...(checked && { visit: (name: string, gradient: Tensor) => gradients.suspect(name, gradient) }),
+    });
+  } catch (error) {
+    if (!options.into) gradients.dispose();
+    throw error;
+  }
   return gradients;
 }

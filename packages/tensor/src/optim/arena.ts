@@ -86,7 +86,7 @@ export class ParameterArena {
   readonly #sizes: readonly number[];
   readonly #values: ArenaBuffers;
   readonly #placed: ReadonlyMap<Slot, Tensor>;
-  #lent: string | undefined;
+  #borrower: object | undefined;
 
   /**
    * @param parameters by name; leave out those that are not to be trained
@@ -152,22 +152,23 @@ export class ParameterArena {
   }
 
   /**
-   * Says that the parameters are about to be changed in place.
+   * Says that the parameters are about to be changed in place. While they are lent, only to the borrower.
    * @throws LifetimeError `arena-left` where a parameter was disposed and made anew, `arena-lent`
    */
-  touch(by: string, slots: readonly Slot[] = this.slots): void {
-    if (this.#lent !== undefined && this.#lent !== by) {
+  touch(by: object, slots: readonly Slot[] = this.slots): void {
+    const name = by.constructor.name;
+    if (this.#borrower && this.#borrower !== by) {
       throw new LifetimeError(
         'arena-lent',
-        `${by}: the parameters hold what ${this.#lent} put there`,
-        `Let ${this.#lent} put them back first.`,
+        `${name}: the parameters are lent to an ${this.#borrower.constructor.name}`,
+        'Wait until it has put them back.',
       );
     }
     for (const slot of slots) {
       if (slot.parameter.loaded && slot.parameter.tensor === this.#placed.get(slot)) continue;
       throw new LifetimeError(
         'arena-left',
-        `${by}: the parameter ${slot.name} no longer lies in the arena`,
+        `${name}: the parameter ${slot.name} no longer lies in the arena`,
         'Make a new arena (and optimiser) after disposing or placing parameters anew.',
       );
     }
@@ -175,8 +176,8 @@ export class ParameterArena {
   }
 
   /** From now on only `borrower` may change the parameters; undefined ends that. */
-  lendTo(borrower: string | undefined): void {
-    this.#lent = borrower;
+  lendTo(borrower: object | undefined): void {
+    this.#borrower = borrower;
   }
 
   /** Gives up the arena's hold on the memory; the parameters keep theirs. */

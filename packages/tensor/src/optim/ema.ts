@@ -40,7 +40,7 @@ export class Ema {
    * @throws LifetimeError `arena-left`, `arena-lent`
    */
   swap(): void {
-    this.arena.touch('the EMA');
+    this.arena.touch(this);
     const { values } = this.arena;
     const before = this.arena.allocate('swap');
     before.copyFrom(values);
@@ -48,7 +48,7 @@ export class Ema {
     this.#average.copyFrom(before);
     before.dispose();
     this.#swapped = !this.#swapped;
-    this.arena.lendTo(this.#swapped ? 'the EMA' : undefined);
+    this.arena.lendTo(this.#swapped ? this : undefined);
   }
 
   /** Runs `compute` with the average in the parameters' place, for validation. */

@@ -78,7 +78,7 @@ export abstract class Optimizer {
         'Pass what backward(loss) returned, for a loss that depends on these parameters.',
       );
     }
-    this.arena.touch('step', present);
+    this.arena.touch(this, present);
     this.#gather(gradients, present);
     const having = new Set(present);
     const runs = this.arena.runs((slot) => (having.has(slot) ? this.#ages.get(slot) : undefined));
