@@ -14,6 +14,11 @@ import {
   gridSampleFamily,
 } from './grid-sample/index.ts';
 import { layerNormFamily } from './layer-norm/index.ts';
+import {
+  layerNormGradientFamily,
+  layerNormParametersFamily,
+  layerNormStatisticsFamily,
+} from './layer-norm-backward/index.ts';
 import { toChannelsFirstFamily, toChannelsLastFamily, upsampleNearestFamily } from './layout/index.ts';
 import { matmulFamily } from './matmul/index.ts';
 import { adamFamily, averageFamily, clipFactor, sgdFamily, squareSum } from './optim/index.ts';
@@ -59,6 +64,9 @@ export const families: readonly Family<any, any>[] = [
   gridInputGradientFamily,
   gridSampleFamily,
   layerNormFamily,
+  layerNormGradientFamily,
+  layerNormParametersFamily,
+  layerNormStatisticsFamily,
   matmulFamily,
   padFamily,
   patchVarianceFamily,

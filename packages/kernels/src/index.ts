@@ -12,6 +12,7 @@ export * from './filter/index.ts';
 export * from './finite/index.ts';
 export * from './grid-sample/index.ts';
 export * from './layer-norm/index.ts';
+export * from './layer-norm-backward/index.ts';
 export * from './layout/index.ts';
 export type { Activation } from './lib/index.ts';
 export * from './matmul/index.ts';

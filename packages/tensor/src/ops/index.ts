@@ -23,6 +23,7 @@ export { gridSampleGridGradient } from './grid-sample-grid-gradient.ts';
 export { gridSampleInputGradient } from './grid-sample-input-gradient.ts';
 export { ifft2 } from './ifft2.ts';
 export { layerNorm } from './layer-norm.ts';
+export { layerNormGradient, layerNormParameterGradients } from './layer-norm-gradient.ts';
 export { matmul } from './matmul.ts';
 export { pad2d } from './pad2d.ts';
 export { pad2dGradient } from './pad2d-gradient.ts';

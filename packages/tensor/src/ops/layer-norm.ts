@@ -1,12 +1,18 @@
 import { layerNormFamily, layerNorm as record, ShapeError } from '@lua-webgpu/kernels';
 import { elements, formatShape, requireDType, sameShape, sizeOf, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
+import { apply, type OpDefinition, required } from './define.ts';
+import {
+  boundRows,
+  eachRow,
+  type LayerNormAttributes,
+  layerNormGradients,
+  layerNormGradientTolerances,
+  pattern,
+  rowErrors,
+} from './layer-norm-reference.ts';
 import { epsilon } from './tolerance.ts';
 
-export interface LayerNormAttributes {
-  /** Added to the variance inside the root. */
-  readonly eps: number;
-}
+export type { LayerNormAttributes } from './layer-norm-reference.ts';
 
 const usual: LayerNormAttributes = { eps: 1e-5 };
 
@@ -89,70 +95,53 @@ export const layerNormOp: OpDefinition<LayerNormAttributes> = {
   ],
 
   tolerance(inputs, { eps }, reference) {
-    // The mean is off by a rounding error of its sum, which all differences inherit; the variance by that of a sum of
-    // squares and by the square of the mean's error.
-    return bounds(inputs, reference, (row) => {
-      const root = Math.sqrt(row.x.length);
-      const magnitude = row.x.reduce((sum, x) => sum + Math.abs(x), 0) / row.x.length;
-      const meanError = 4 * epsilon * root * magnitude;
-      const scale = 1 / Math.sqrt(row.variance + eps);
-      const scaleError = 2 * epsilon * root + (meanError * scale) ** 2 + 8 * epsilon;
-      return (x, c) => {
-        const difference = Math.abs(x - row.mean);
-        const error = meanError + epsilon * Math.abs(x) + (scaleError + 4 * epsilon) * difference;
-        return error * scale * Math.abs(row.weight(c)) + 2 * epsilon * Math.abs(row.bias(c));
-      };
+    return boundRows(inputs, reference, (row) => {
+      const { normalErrors } = rowErrors(row, eps);
+      return (_, c) => (normalErrors[c] ?? 0) * Math.abs(row.weight(c)) + 2 * epsilon * Math.abs(row.bias(c));
     });
   },
+
+  vjp: {
+    saves: { inputs: [0, 1] },
+
+    run({ ops, inputs, gradient, wanted, attributes }) {
+      const [x, weight] = [required(inputs, 0), required(inputs, 1)];
+      const channels = sizeOf(x.shape, -1);
+      const both = wanted[1] ? ops.layerNormParameterGradients(x, gradient, attributes) : undefined;
+      const row = (at: number) => both && ops.slice(both, [at, 0], [1, channels]).reshape([channels]);
+      const columns = () => ops.sum(gradient, { axes: x.shape.slice(0, -1).map((_, axis) => axis) });
+      return [
+        wanted[0] ? ops.layerNormGradient(x, weight, gradient, attributes) : undefined,
+        row(0),
+        wanted[2] ? (row(1) ?? columns()) : undefined,
+      ];
+    },
+
+    reference([x, weight], attributes, cotangent) {
+      const gradients = layerNormGradients([x, weight, cotangent], attributes);
+      return [gradients.x, gradients.weight, gradients.bias];
+    },
+
+    tolerance([x, weight], attributes, cotangent) {
+      return layerNormGradientTolerances([x, weight, cotangent], attributes);
+    },
+
+    samples: [
+      { inputs: [[33, 60], [60], [60]], attributes: usual },
+      { inputs: [[2, 3, 5, 180], [180], [180]], attributes: usual },
+      { name: 'odd channels', inputs: [[11, 7], [7], [7]], attributes: usual },
+      { name: 'several groups of rows', inputs: [[131, 4], [4], [4]], attributes: usual },
+      { name: 'one channel', inputs: [[5, 1], [1], [1]], attributes: usual },
+      { name: 'one row', inputs: [[24], [24], [24]], attributes: { eps: 1e-6 } },
+      { name: 'long rows', inputs: [[2, 1000], [1000], [1000]], attributes: usual },
+      { name: 'variance below eps', inputs: [pattern(9, 60, 0, 1e-3), [60], [60]], attributes: usual },
+      { name: 'far from zero', inputs: [pattern(6, 60, 100, 1e-2), [60], [60]], attributes: usual },
+      { name: 'constant rows', inputs: [pattern(4, 12, -3, 0), [12], [12]], attributes: usual },
+      { name: 'no rows', inputs: [[0, 8], [8], [8]], attributes: usual },
+      { name: 'no channels', inputs: [[3, 0], [0], [0]], attributes: usual },
+    ],
+  },
 };
-
-interface Row {
-  readonly first: number;
-  readonly x: Float64Array;
-  readonly mean: number;
-  readonly variance: number;
-  weight(channel: number): number;
-  bias(channel: number): number;
-}
-
-function eachRow(inputs: Operands<NdArray>, visit: (row: Row) => void): void {
-  const [x, weight, bias] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
-  const channels = sizeOf(x.shape, -1);
-  for (let first = 0; first < x.data.length; first += channels) {
-    const values = x.data.subarray(first, first + channels);
-    const mean = values.reduce((sum, value) => sum + value, 0) / channels;
-    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / channels;
-    visit({
-      first,
-      x: values,
-      mean,
-      variance,
-      weight: (c) => weight.data[c] ?? 0,
-      bias: (c) => bias.data[c] ?? 0,
-    });
-  }
-}
-
-function bounds(
-  inputs: Operands<NdArray>,
-  reference: NdArray,
-  ofRow: (row: Row) => (x: number, channel: number) => number,
-): Float64Array {
-  const bound = new Float64Array(reference.data.length);
-  eachRow(inputs, (row) => {
-    bound.set(row.x.map(ofRow(row)), row.first);
-  });
-  return bound;
-}
-
-/** Rows around `center` that deviate by `amplitude`, each channel in its own way. */
-function pattern(rows: number, channels: number, center: number, amplitude: number): NdArray {
-  const data = Float64Array.from(
-    { length: rows * channels },
-    (_, i) => center + amplitude * Math.sin(1.7 * i),
-  );
-  return { shape: [rows, channels], data };
-}
 
 /**
  * Layer normalisation over the last axis (Ba et al. 2016), with biased variance:

@@ -21,6 +21,7 @@ import { gridSampleGridGradientOp } from './grid-sample-grid-gradient.ts';
 import { gridSampleInputGradientOp } from './grid-sample-input-gradient.ts';
 import { ifft2Op } from './ifft2.ts';
 import { layerNormOp } from './layer-norm.ts';
+import { layerNormGradientOp, layerNormParameterGradientsOp } from './layer-norm-gradient.ts';
 import { matmulOp } from './matmul.ts';
 import { pad2dOp } from './pad2d.ts';
 import { pad2dGradientOp } from './pad2d-gradient.ts';
@@ -59,6 +60,8 @@ export const registry: readonly OpDefinition<any>[] = [
   pixelShuffleOp,
   pixelUnshuffleOp,
   layerNormOp,
+  layerNormGradientOp,
+  layerNormParameterGradientsOp,
   windowAttentionOp,
   windowAttentionStatisticsOp,
   windowAttentionGradientOp,

@@ -1,0 +1,47 @@
+// Gradient of x through (x − mean) · scale · weight + bias, scale = 1 / √(variance + eps), over rows of 4·c4 channels:
+// out[row, c] = scale · (h[c] − mean of h − n[c] · mean of h·n), h = gradient · weight, n = (x − mean) · scale.
+//
+// One invocation computes one row, reading it four times as vec4. No subgroups, no barriers: runs on every device.
+//
+// Invocations past the last row compute it and do not store.
+// Numerics: f32, biased variance, the mean is subtracted before squaring.
+
+@compute @workgroup_size(WORKGROUP_X, 1, 1)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (group.y * groups.x + group.x) * WORKGROUP_X + local;
+  let at = min(row, params.rows - 1u) * params.c4;
+  let channels = f32(4u * params.c4);
+
+  var sum = vec4f();
+  for (var c = 0u; c < params.c4; c++) {
+    sum += x[at + c];
+  }
+  let mean = dot(sum, vec4f(1.0)) / channels;
+
+  var squares = vec4f();
+  for (var c = 0u; c < params.c4; c++) {
+    let d = x[at + c] - mean;
+    squares += d * d;
+  }
+  let scale = inverseSqrt(dot(squares, vec4f(1.0)) / channels + params.eps);
+
+  var plain = vec4f();
+  var along = vec4f();
+  for (var c = 0u; c < params.c4; c++) {
+    let h = gradient[at + c] * weight[c];
+    plain += h;
+    along += h * ((x[at + c] - mean) * scale);
+  }
+  let shift = dot(plain, vec4f(1.0)) / channels;
+  let slope = dot(along, vec4f(1.0)) / channels;
+
+  if (row < params.rows) {
+    for (var c = 0u; c < params.c4; c++) {
+      out[at + c] = scale * (gradient[at + c] * weight[c] - shift - (x[at + c] - mean) * scale * slope);
+    }
+  }
+}
