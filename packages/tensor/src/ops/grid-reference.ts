@@ -31,6 +31,17 @@ export function wideGrid(count: number): NdArray {
   return { shape: [1, count / 4, 4, 2], data: Float64Array.from({ length: 2 * count }, (_, i) => at(i)) };
 }
 
+/** The grid [1, rows, columns, 2] of a resize, in which neighbours read neighbours. */
+export function orderedGrid(rows: number, columns: number): NdArray {
+  const data = Float64Array.from({ length: 2 * rows * columns }, (_, i) => {
+    const point = i >> 1;
+    return i % 2 === 0
+      ? (2 * (point % columns) + 1) / columns - 1
+      : (2 * Math.floor(point / columns) + 1) / rows - 1;
+  });
+  return { shape: [1, rows, columns, 2], data };
+}
+
 /**
  * Checks an image and a grid.
  * @returns shape of the sampled values

@@ -9,6 +9,7 @@ import { apply, type NdArray, type OpDefinition, type Operands, required } from 
 import {
   type GridSampleAttributes,
   inputGradientReference,
+  orderedGrid,
   sampledShape,
   wideGrid,
 } from './grid-reference.ts';
@@ -61,6 +62,11 @@ export const gridSampleInputGradientOp: OpDefinition<GridInputGradientAttributes
   reference: (inputs, attributes) => reference(inputs, attributes),
 
   samples: [
+    {
+      name: 'tiles that read different places',
+      inputs: [orderedGrid(17, 25), [1, 17, 25, 4]],
+      attributes: sized('bilinear', 40, 60),
+    },
     {
       inputs: [
         [2, 6, 8, 2],
