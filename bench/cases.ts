@@ -8,6 +8,7 @@ import { cases as gridSample } from './kernels/grid-sample.ts';
 import { cases as layerNorm } from './kernels/layer-norm.ts';
 import { cases as layout } from './kernels/layout.ts';
 import { cases as matmul } from './kernels/matmul.ts';
+import { cases as optim } from './kernels/optim.ts';
 import { cases as pad } from './kernels/pad.ts';
 import { cases as permute } from './kernels/permute.ts';
 import { cases as pixelShuffle } from './kernels/pixel-shuffle.ts';
@@ -28,6 +29,7 @@ export const allCases: readonly BenchCase[] = [
   ...layerNorm,
   ...layout,
   ...matmul,
+  ...optim,
   ...pad,
   ...permute,
   ...pixelShuffle,
