@@ -20,7 +20,7 @@ import {
   toFloat64,
 } from '@lua-webgpu/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { referenceFolder } from '../../golden/load.ts';
+import { compareGolden, entry, goldenCase, referenceFolder } from '../../golden/load.ts';
 import { modelWith, openTestDevice } from '../../support/network.ts';
 
 /** mean|p − t| + 0.1 · mean||F(p)| − |F(t)||, both NCHW. */
@@ -31,6 +31,41 @@ function loss(prediction: Tensor, target: Tensor): Tensor {
   return add(pixels, affine(frequencies, { scale: 0.1, offset: 0 }));
 }
 
+let device: Device;
+beforeAll(async () => {
+  device = await openTestDevice();
+});
+afterAll(() => device.destroy());
+
+it('gradients of both heads at once against PyTorch: every parameter and the input', async () => {
+  const golden = goldenCase('tiny_window8_gradients');
+  using model = modelWith(device, parseConfig(golden.config, golden.name), golden.params());
+  using scope = openScope(device);
+  using tape = new Tape();
+  const input = entry(golden.inputs, 'in.x');
+  const x = tape.watch(scope.tensor(input.data, input.shape));
+  const losses = [...model.forward(x)].map(([scale, prediction]) => {
+    const target = entry(golden.inputs, `in.target.x${scale}`);
+    return loss(prediction, scope.tensor(target.data, target.shape));
+  });
+  const value = losses.reduce((sum, each) => add(sum, each));
+  using gradients = backward(value);
+  const found = new Map<string, { shape: readonly number[]; data: Float32Array }>();
+  found.set('out.loss', { shape: [], data: await value.readFloats() });
+  found.set('grad.x', { shape: x.shape, data: await (gradients.of(x) as Tensor).readFloats() });
+  for (const [name, parameter] of model.namedParameters()) {
+    const packed = await (gradients.of(parameter) as Tensor).readFloats();
+    found.set(`grad.${name}`, { shape: parameter.shape, data: parameter.packing.unpack(packed) });
+  }
+  expect([...found.keys()].sort()).toEqual([...golden.outputs.keys()].sort());
+  for (const [name, { shape, data }] of found) {
+    const expected = entry(golden.outputs, name);
+    const { error } = compareGolden(expected, data, shape);
+    // A gradient is a longer sum than a forward value: 1e-5 is the least that float32 can be held to.
+    expect(error, name).toBeLessThanOrEqual(Math.max(1e-5, expected.tolerance));
+  }
+});
+
 const folder = referenceFolder() ?? '';
 const cases = [
   { file: 'swinir_light_x2_c4_grad', tolerance: 2.5e-5 },
@@ -38,12 +73,6 @@ const cases = [
 ];
 
 describe.runIf(folder)('gradients of the whole network against the reference folder', () => {
-  let device: Device;
-  beforeAll(async () => {
-    device = await openTestDevice();
-  });
-  afterAll(() => device.destroy());
-
   it.each(cases)('$file: every parameter and the input', async ({ file, tolerance }) => {
     const path = join(folder, `${file}.safetensors`);
     const { tensors, metadata } = parseSafetensors(readFileSync(path), path);
