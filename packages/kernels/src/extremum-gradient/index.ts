@@ -37,7 +37,7 @@ export const extremumGradientWorkgroup = defineKernel({
 
 const constants = ({ reduction }: ExtremumGradientShape) => ({ MIN: reduction === 'min' });
 
-/** Below this many terms a row is less work than a workgroup's comparisons. */
+/** Below this many terms a row is less work than a workgroup's comparisons; on software adapters every row is. */
 const longRow = 64;
 
 export const extremumGradientFamily: Family<ExtremumGradientShape> = {
@@ -46,7 +46,8 @@ export const extremumGradientFamily: Family<ExtremumGradientShape> = {
     { name: 'serial', kernel: extremumGradientSerial, constants },
     { name: 'workgroup', kernel: extremumGradientWorkgroup, constants },
   ],
-  prefer: (variants, _capabilities, { terms }) => (terms < longRow ? variants : variants.toReversed()),
+  prefer: (variants, { software }, { terms }) =>
+    software || terms < longRow ? variants : variants.toReversed(),
 };
 
 /**

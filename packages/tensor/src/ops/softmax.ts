@@ -18,6 +18,13 @@ function spread(shape: readonly number[], scale: number): NdArray {
   };
 }
 
+/** A value among zeros whose power f32 cannot hold. */
+function peak(rows: number, length: number): NdArray {
+  const data = new Float64Array(rows * length);
+  for (let row = 0; row < rows; row++) data[row * length + 5] = 200;
+  return { shape: [rows, length], data };
+}
+
 const moderate: readonly Sample<None>[] = [
   { inputs: [[2, 3, 8]], attributes: {} },
   { inputs: [[70, 64]], attributes: {} },
@@ -56,6 +63,8 @@ export const softmaxOp: OpDefinition<None> = {
     ...moderate,
     { name: 'masked', inputs: [spread([6, 64], 100)], attributes: {} },
     { name: 'masked, odd', inputs: [spread([6, 33], 100)], attributes: {} },
+    { name: 'a peak in a long row', inputs: [peak(3, 260)], attributes: {} },
+    { name: 'a peak in a long odd row', inputs: [peak(3, 259)], attributes: {} },
     { name: 'huge', inputs: [spread([3, 8], 3e38)], attributes: {} },
   ],
 
