@@ -13,6 +13,13 @@ import {
   gridInputGradientFamily,
   gridSampleFamily,
 } from './grid-sample/index.ts';
+import {
+  groupNormApplyFamily,
+  groupNormCoefficients,
+  groupNormDeviationsFamily,
+  groupNormGradientFamily,
+  groupNormSumsFamily,
+} from './group-norm/index.ts';
 import { layerNormFamily } from './layer-norm/index.ts';
 import {
   layerNormGradientFamily,
@@ -63,6 +70,10 @@ export const families: readonly Family<any, any>[] = [
   gridGradientFamily,
   gridInputGradientFamily,
   gridSampleFamily,
+  groupNormApplyFamily,
+  groupNormDeviationsFamily,
+  groupNormGradientFamily,
+  groupNormSumsFamily,
   layerNormFamily,
   layerNormGradientFamily,
   layerNormParametersFamily,
@@ -102,5 +113,6 @@ export const kernels: readonly AnyKernel[] = [
   randomUniform,
   squareSum,
   tileBlendAccumulate,
+  groupNormCoefficients,
   windowAttentionTableGather,
 ];

@@ -11,6 +11,7 @@ export * from './fft2d/index.ts';
 export * from './filter/index.ts';
 export * from './finite/index.ts';
 export * from './grid-sample/index.ts';
+export * from './group-norm/index.ts';
 export * from './layer-norm/index.ts';
 export * from './layer-norm-backward/index.ts';
 export * from './layout/index.ts';

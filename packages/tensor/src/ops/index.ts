@@ -21,6 +21,8 @@ export { gaussianBlur } from './gaussian-blur.ts';
 export { gridSample } from './grid-sample.ts';
 export { gridSampleGridGradient } from './grid-sample-grid-gradient.ts';
 export { gridSampleInputGradient } from './grid-sample-input-gradient.ts';
+export { type GroupNormAttributes, groupNorm } from './group-norm.ts';
+export { groupNormGradient, groupNormStatistics, groupNormSums } from './group-norm-gradient.ts';
 export { ifft2 } from './ifft2.ts';
 export { layerNorm } from './layer-norm.ts';
 export { layerNormGradient, layerNormParameterGradients } from './layer-norm-gradient.ts';

@@ -19,6 +19,8 @@ import { gaussianBlurOp } from './gaussian-blur.ts';
 import { gridSampleOp } from './grid-sample.ts';
 import { gridSampleGridGradientOp } from './grid-sample-grid-gradient.ts';
 import { gridSampleInputGradientOp } from './grid-sample-input-gradient.ts';
+import { groupNormOp } from './group-norm.ts';
+import { groupNormGradientOp, groupNormStatisticsOp, groupNormSumsOp } from './group-norm-gradient.ts';
 import { ifft2Op } from './ifft2.ts';
 import { layerNormOp } from './layer-norm.ts';
 import { layerNormGradientOp, layerNormParameterGradientsOp } from './layer-norm-gradient.ts';
@@ -59,6 +61,10 @@ export const registry: readonly OpDefinition<any>[] = [
   pad2dGradientOp,
   pixelShuffleOp,
   pixelUnshuffleOp,
+  groupNormOp,
+  groupNormStatisticsOp,
+  groupNormSumsOp,
+  groupNormGradientOp,
   layerNormOp,
   layerNormGradientOp,
   layerNormParameterGradientsOp,
