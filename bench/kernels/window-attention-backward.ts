@@ -1,0 +1,56 @@
+import {
+  openScope,
+  windowAttentionGradient,
+  windowAttentionStatistics,
+  windowAttentionTableGradient,
+} from '@lua-webgpu/tensor';
+import type { BenchCase } from '../case.ts';
+
+interface Sizes {
+  readonly side: number;
+  readonly heads: number;
+  /** As the model pads it. */
+  readonly headDim: number;
+  readonly window: number;
+  readonly shift: number;
+}
+
+/** Everything that the backward pass of one attention records, allocation included. */
+function backwardCase({ side, heads, headDim, window, shift }: Sizes): BenchCase {
+  const windows = (side / window) ** 2;
+  return {
+    name: `window attention backward ${windows} windows × ${heads} heads × ${window ** 2} × ${headDim}`,
+    async setup(device) {
+      const scope = openScope(device);
+      const random = (...shape: number[]) => {
+        const count = shape.reduce((a, b) => a * b, 1);
+        return scope.tensor(
+          Float32Array.from({ length: count }, (_, i) => Math.sin(i)),
+          shape,
+        );
+      };
+      const qkv = random(1, side, side, 3 * heads * headDim);
+      const table = random((2 * window - 1) ** 2, heads);
+      const gradient = random(1, side, side, heads * headDim);
+      const attributes = { heads, window, shift, scale: headDim ** -0.5 };
+      const size = side * side * heads * headDim;
+      return {
+        run() {
+          const statistics = windowAttentionStatistics(qkv, table, gradient, attributes);
+          windowAttentionGradient(qkv, table, gradient, statistics, attributes).dispose();
+          windowAttentionTableGradient(qkv, table, gradient, statistics, attributes).dispose();
+          statistics.dispose();
+        },
+        // Products of rows per pair of tokens: 2 for the statistics, 3 for q, 4 for k and v, 2 for the table.
+        flops: 22 * size * window ** 2,
+        bytes: 28 * size,
+        dispose: () => scope.dispose(),
+      };
+    },
+  };
+}
+
+export const cases: BenchCase[] = [
+  backwardCase({ side: 64, heads: 6, headDim: 32, window: 8, shift: 4 }),
+  backwardCase({ side: 64, heads: 6, headDim: 12, window: 8, shift: 4 }),
+];
