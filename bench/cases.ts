@@ -6,6 +6,7 @@ import { cases as fft2d } from './kernels/fft2d.ts';
 import { cases as filter } from './kernels/filter.ts';
 import { cases as gridSample } from './kernels/grid-sample.ts';
 import { cases as layerNorm } from './kernels/layer-norm.ts';
+import { cases as layerNormBackward } from './kernels/layer-norm-backward.ts';
 import { cases as layout } from './kernels/layout.ts';
 import { cases as matmul } from './kernels/matmul.ts';
 import { cases as optim } from './kernels/optim.ts';
@@ -16,6 +17,7 @@ import { cases as reduce } from './kernels/reduce.ts';
 import { cases as resize } from './kernels/resize.ts';
 import { cases as softmax } from './kernels/softmax.ts';
 import { cases as windowAttention } from './kernels/window-attention.ts';
+import { cases as windowAttentionBackward } from './kernels/window-attention-backward.ts';
 import { cases as model } from './model.ts';
 
 /** Every case, kernels first. */
@@ -27,6 +29,7 @@ export const allCases: readonly BenchCase[] = [
   ...filter,
   ...gridSample,
   ...layerNorm,
+  ...layerNormBackward,
   ...layout,
   ...matmul,
   ...optim,
@@ -37,5 +40,6 @@ export const allCases: readonly BenchCase[] = [
   ...resize,
   ...softmax,
   ...windowAttention,
+  ...windowAttentionBackward,
   ...model,
 ];
