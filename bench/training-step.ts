@@ -12,6 +12,7 @@ import {
   mean,
   openScope,
   ParameterArena,
+  scoped,
   sub,
   Tape,
   type Tensor,
@@ -62,11 +63,13 @@ const inputs = new Map([
 const target = latent(64, 3);
 note('one batch');
 
-function loss(prediction: Tensor): Tensor {
-  const spectrum = (x: Tensor) => fftMagnitude(toChannelsLast(x));
-  const l1 = mean(abs(sub(prediction, target)));
-  const fft = mean(abs(sub(spectrum(prediction), spectrum(target))));
-  return add(l1, affine(fft, { scale: 0.1, offset: 0 }));
+function loss(prediction: Tensor, wanted: Tensor): Tensor {
+  const spectrum = (x: Tensor) => scoped(x, (input) => fftMagnitude(toChannelsLast(input)));
+  return scoped(prediction, (p) => {
+    const l1 = mean(abs(sub(p, wanted)));
+    const fft = mean(abs(sub(spectrum(p), spectrum(wanted))));
+    return add(l1, affine(fft, { scale: 0.1, offset: 0 }));
+  });
 }
 
 async function step(): Promise<{ loss: number; saved: number; gradients: number }> {
@@ -75,7 +78,12 @@ async function step(): Promise<{ loss: number; saved: number; gradients: number 
   const start = device.memory().inUse;
   const losses = [...inputs].map(([scale, input]) => {
     const x = tape.constant(scope.borrow(input));
-    return loss(model.forward(x, [scale], values.stored ? runStored : runRecomputed).get(scale) as Tensor);
+    const prediction = model
+      .forward(x, [scale], values.stored ? runStored : runRecomputed)
+      .get(scale) as Tensor;
+    const value = loss(prediction, scope.borrow(target));
+    prediction.dispose();
+    return value;
   });
   const total = losses.reduce((sum, each) => add(sum, each));
   const saved = device.memory().inUse - start;
@@ -111,5 +119,10 @@ console.log(`${'peak'.padEnd(34)} ${mebibytes(peak)}`);
 console.log(
   `loss ${last.loss.toFixed(5)}, ${(times[Math.floor(times.length / 2)] ?? 0).toFixed(0)} ms per step (median of ${times.length})`,
 );
-console.log(`buffers created in the last step: ${(created.at(-1) ?? 0) - (created.at(-2) ?? 0)}`);
+console.log(
+  `buffers created per step, from the third: ${created
+    .slice(1)
+    .map((n, i) => n - (created[i] ?? 0))
+    .join(', ')}`,
+);
 device.destroy();
