@@ -40,11 +40,7 @@ it('the packed packages install, compile and run in an empty TypeScript project'
     JSON.stringify({ name: 'consumer', private: true, type: 'module' }),
   );
   const tarballs = packed.map(({ filename }) => `./${filename}`);
-  run(
-    'npm',
-    ['install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional', ...tarballs],
-    project,
-  );
+  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...tarballs], project);
   // The compiler and Node's types are the workspace's: the project under test is what is installed above.
   symlinkSync(join(root, 'node_modules/@types'), join(project, 'node_modules/@types'));
   const source = tenLines();
