@@ -37,7 +37,7 @@ const spec = {
     overlap: {
       type: 'string',
       placeholder: 'N',
-      about: 'pixels that a tile reads beyond its side, a multiple of the window; default: one window',
+      about: 'pixels that a tile reads beyond its side, a multiple of the window; default: two windows',
     },
     'latent-scale': {
       type: 'string',
