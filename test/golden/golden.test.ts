@@ -104,7 +104,7 @@ describe('the hash', () => {
   const folder = referenceFolder();
   it.skipIf(folder === undefined)('gives the parameters of every reference network', () => {
     let networks = 0;
-    const data = path.join(folder ?? '', 'data');
+    const data = folder ?? '';
     for (const file of readdirSync(data).filter((name) => name.endsWith('.safetensors'))) {
       const { metadata } = parseSafetensors(readFileSync(path.join(data, file)), file);
       const params = metadata.get('params');

@@ -51,7 +51,7 @@ const others: Record<string, (x: Tensor) => Tensor> = {
   softmax_mask100: softmax,
   softmax_large: softmax,
 };
-const path = join(referenceFolder() ?? '', 'data', 'op_norm_act.safetensors');
+const path = join(referenceFolder() ?? '', 'op_norm_act.safetensors');
 const reference =
   referenceFolder() && existsSync(path) ? parseSafetensors(readFileSync(path), path) : undefined;
 

@@ -31,7 +31,7 @@ for (const adapter of await adapterCases()) {
       afterAll(() => devices.close());
 
       it.each(cases)('$name, forward and gradients', async ({ name, groups, eps }) => {
-        const file = path.join(referenceFolder() ?? '', 'data', 'op_norm_act.safetensors');
+        const file = path.join(referenceFolder() ?? '', 'op_norm_act.safetensors');
         const { tensors } = parseSafetensors(readFileSync(file), file);
         using scope = openScope(await devices.open());
         using tape = new Tape();

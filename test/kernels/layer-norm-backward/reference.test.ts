@@ -24,7 +24,7 @@ for (const adapter of await adapterCases()) {
       afterAll(() => devices.close());
 
       it.each(cases)('$name', async ({ name, tolerance }) => {
-        const file = path.join(referenceFolder() ?? '', 'data', 'op_norm_act.safetensors');
+        const file = path.join(referenceFolder() ?? '', 'op_norm_act.safetensors');
         const { tensors } = parseSafetensors(readFileSync(file), file);
         const load = (part: string) => {
           const stored = entry(tensors, `${name}/${part}`);

@@ -36,7 +36,7 @@ for (const adapter of await adapterCases()) {
 
     for (const { name, tolerance } of references) {
       it.skipIf(referenceFolder() === undefined)(`${name} of the reference folder`, async () => {
-        const file = path.join(referenceFolder() ?? '', 'data', 'op_norm_act.safetensors');
+        const file = path.join(referenceFolder() ?? '', 'op_norm_act.safetensors');
         const { tensors } = parseSafetensors(readFileSync(file), file);
         const load = (part: string) => {
           const stored = entry(tensors, `${name}/${part}`);

@@ -15,7 +15,7 @@ const cases = [
   { name: 'ws8_shift4_onewindow', window: 8, shift: 4 },
 ];
 
-const file = path.join(referenceFolder() ?? '', 'data', 'op_window_attention.safetensors');
+const file = path.join(referenceFolder() ?? '', 'op_window_attention.safetensors');
 const tensors: ReturnType<typeof parseSafetensors>['tensors'] =
   referenceFolder() === undefined ? new Map() : parseSafetensors(readFileSync(file), file).tensors;
 

@@ -143,7 +143,7 @@ describe('a guessed configuration', () => {
 const folder = referenceFolder();
 
 describe.skipIf(folder === undefined)('reference networks', () => {
-  const data = path.join(folder ?? '.', 'data');
+  const data = folder ?? '.';
   const files =
     folder === undefined ? [] : readdirSync(data).filter((file) => /^(swinir|lua)_.*safetensors$/.test(file));
 

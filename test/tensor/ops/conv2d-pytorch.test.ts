@@ -10,7 +10,7 @@ import { adapterCases, DeviceSet } from '../../support/adapters.ts';
 const folder = referenceFolder();
 /** A tensor of the reference data; only there where LUA_WEBGPU_GOLDEN is set. */
 function load(): (key: string) => { shape: number[]; data: Float32Array<ArrayBuffer> } {
-  const file = path.join(folder ?? '', 'data', 'op_conv2d.safetensors');
+  const file = path.join(folder ?? '', 'op_conv2d.safetensors');
   const { tensors } = parseSafetensors(readFileSync(file), file);
   return (key) => {
     const stored = tensors.get(key);

@@ -25,7 +25,7 @@ type Loaded = ReadonlyMap<string, { readonly shape: readonly number[]; readonly 
 function load(name: string): Loaded {
   const folder = referenceFolder();
   if (folder === undefined) return new Map();
-  const file = path.join(folder, 'data', `${name}.safetensors`);
+  const file = path.join(folder, `${name}.safetensors`);
   const { tensors } = parseSafetensors(readFileSync(file), file);
   return new Map(
     [...tensors].map(([key, stored]) => [
