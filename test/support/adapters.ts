@@ -25,6 +25,9 @@ export async function adapterCases(): Promise<AdapterCase[]> {
   return wanted ? cases.filter(({ label }) => wanted.includes(label)) : cases;
 }
 
+/** The default device of a set stays open; the others make room for new ones. */
+const maxOpen = 8;
+
 /** Opens devices of one configuration and destroys them all in `close`. */
 export class DeviceSet {
   readonly #adapter: AdapterCase;
@@ -39,10 +42,21 @@ export class DeviceSet {
     const key = JSON.stringify(options);
     let device = this.#devices.get(key);
     if (!device) {
+      this.#makeRoom();
       device = await openDevice({ poison: true, ...this.#adapter.options, ...options });
       this.#devices.set(key, device);
     }
     return device;
+  }
+
+  /** Software drivers give every device threads of its own, and a process that holds a hundred devices is ended. */
+  #makeRoom(): void {
+    for (const [key, device] of this.#devices) {
+      if (this.#devices.size < maxOpen) return;
+      if (key === '{}') continue;
+      device.destroy();
+      this.#devices.delete(key);
+    }
   }
 
   close(): void {
