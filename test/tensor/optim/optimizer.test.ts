@@ -124,6 +124,35 @@ for (const adapter of await adapterCases()) {
       for (const make of wrong) expect(make).toThrow(code('attribute-invalid'));
     });
 
+    it.each(Object.keys(kinds))('%s: a prepared step changes nothing until it is applied', async (kind) => {
+      const device = await devices.open();
+      const make = kinds[kind] as (arena: ParameterArena) => Optimizer;
+      const run = async (skipped: boolean) => {
+        using network = makeNetwork(device);
+        using arena = new ParameterArena(network.namedParameters());
+        using optimizer = make(arena);
+        using gradients = gradientsOf(arena, (__, shape) => waves(shape).data);
+        if (skipped) {
+          const before = await valuesOf(network);
+          using wild = gradientsOf(arena, (__, shape) => waves(shape).data.fill(Number.NaN));
+          const left = optimizer.prepare(wild, { maxNorm: 1 });
+          expect(await optimizer.gradientNorm()).toBeNaN();
+          expect(await valuesOf(network)).toEqual(before);
+          expect(optimizer.steps).toBe(0);
+          optimizer.step(gradients, { maxNorm: 1 });
+          expect(() => left.apply()).toThrow(code('autograd-step-stale'));
+        } else {
+          const prepared = optimizer.prepare(gradients, { maxNorm: 1 });
+          gradients.dispose();
+          prepared.apply();
+          expect(() => prepared.apply()).toThrow(code('autograd-step-stale'));
+        }
+        expect(optimizer.steps).toBe(1);
+        return await valuesOf(network);
+      };
+      expect(await run(true)).toEqual(await run(false));
+    });
+
     it('refuses to step where no gradient of its parameters is there', async () => {
       const device = await devices.open();
       using network = makeNetwork(device);

@@ -16,6 +16,15 @@ export interface StepOptions {
   readonly maxNorm?: number;
 }
 
+/** A step that waits to be carried out. */
+export interface PreparedStep {
+  /**
+   * Records the update. @throws AutogradError `autograd-step-stale` a second time, or after another step was prepared,
+   * LifetimeError `arena-left`, `arena-lent`
+   */
+  apply(): void;
+}
+
 /** What one step does with neighbouring parameters of one age. */
 export interface Update {
   readonly run: Run;
@@ -41,6 +50,8 @@ export abstract class Optimizer {
   readonly #ages: Map<Slot, number>;
   #steps = 0;
   #measured = false;
+  /** The step whose gradients the arena of gradients holds. */
+  #prepared: PreparedStep | undefined;
 
   constructor(arena: ParameterArena, lr: number | Schedule, moments: readonly string[]) {
     this.arena = arena;
@@ -67,6 +78,14 @@ export abstract class Optimizer {
    * @throws ShapeError `attribute-invalid`, LifetimeError `arena-left`, `arena-lent`
    */
   step(gradients: Gradients, options: StepOptions = {}): void {
+    this.prepare(gradients, options).apply();
+  }
+
+  /**
+   * The first half of a step: gathers the gradients and measures their norm; no parameter changes before `apply()`. So
+   * a step can be left out when `await gradientNorm()` says that it would do harm. As `step` otherwise.
+   */
+  prepare(gradients: Gradients, options: StepOptions = {}): PreparedStep {
     const { lr = this.lr, maxNorm } = options;
     requireRange('step', 'lr', lr, 0, Number.MAX_VALUE);
     if (maxNorm !== undefined) requireRange('step', 'maxNorm', maxNorm, Number.MIN_VALUE, Infinity);
@@ -78,7 +97,6 @@ export abstract class Optimizer {
         'Pass what backward(loss) returned, for a loss that depends on these parameters.',
       );
     }
-    this.arena.touch(this, present);
     this.#gather(gradients, present);
     const having = new Set(present);
     const runs = this.arena.runs((slot) => (having.has(slot) ? this.#ages.get(slot) : undefined));
@@ -89,12 +107,9 @@ export abstract class Optimizer {
       this.#measured = true;
     }
     const clip = maxNorm === undefined ? undefined : this.#clip;
-    for (const run of runs) {
-      const age = this.#ageOf(run.slots[0] as Slot) + 1;
-      this.update({ run, gradient: this.#gradient, clip, lr, age });
-      for (const slot of run.slots) this.#ages.set(slot, age);
-    }
-    this.#steps += 1;
+    const prepared: PreparedStep = { apply: () => this.#apply(present, runs, clip, lr, prepared) };
+    this.#prepared = prepared;
+    return prepared;
   }
 
   /** Waits for the norm of all gradients in the last step that had a `maxNorm`, before clipping. */
@@ -144,6 +159,30 @@ export abstract class Optimizer {
 
   protected moments(name: string): ArenaBuffers {
     return this.#moments[name] as ArenaBuffers;
+  }
+
+  #apply(
+    present: readonly Slot[],
+    runs: readonly Run[],
+    clip: GpuBuffer | undefined,
+    lr: number,
+    prepared: PreparedStep,
+  ): void {
+    if (this.#prepared !== prepared) {
+      throw new AutogradError(
+        'autograd-step-stale',
+        'apply: the gradients of this step are gone: it was applied, or another step was prepared since',
+        'Apply a prepared step once, before preparing the next.',
+      );
+    }
+    this.arena.touch(this, present);
+    this.#prepared = undefined;
+    for (const run of runs) {
+      const age = this.#ageOf(run.slots[0] as Slot) + 1;
+      this.update({ run, gradient: this.#gradient, clip, lr, age });
+      for (const slot of run.slots) this.#ages.set(slot, age);
+    }
+    this.#steps += 1;
   }
 
   #ageOf(slot: Slot): number {
