@@ -71,7 +71,7 @@ describe('inspect', () => {
     expect(await inspect(latent)).toMatchObject({
       format: 'safetensors',
       metadata: { profile: 'sdxl' },
-      architecture: { kind: 'latent', profiles: ['sdxl'] },
+      architecture: { kind: 'latent', profiles: ['sdxl', 'sd1'] },
     });
     const packed = writeLatent(join(folder, 'packed.safetensors'), [1, 16, 64]);
     expect((await inspect(packed)).architecture).toEqual({ kind: 'latent', profiles: ['flux', 'sd3'] });

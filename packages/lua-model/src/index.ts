@@ -1,5 +1,7 @@
 export { createLua, type LoadOptions, loadLua } from './checkpoint.ts';
 export * from './config/index.ts';
 export * from './latent/index.ts';
-export { Lua, type RunBlock, runRecomputed, runStored } from './network/index.ts';
+export { Lua } from './network/index.ts';
+export { type Block, type RunBlock, runRecomputed, runStored } from './run-block.ts';
 export * from './upscale/index.ts';
+export * from './vae/index.ts';

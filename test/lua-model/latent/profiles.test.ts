@@ -12,14 +12,15 @@ const EPS = 2 ** -24;
 const TINY = 2 ** -149;
 
 describe('VAE profiles', () => {
-  it('are those of FLUX, SD3 and SDXL', () => {
+  it('are those of FLUX, SD3, SDXL and SD 1.x', () => {
     expect(profiles).toEqual([
       { name: 'flux', channels: 16, scalingFactor: 0.3611, shiftFactor: 0.1159 },
       { name: 'sd3', channels: 16, scalingFactor: 1.5305, shiftFactor: 0.0609 },
       { name: 'sdxl', channels: 4, scalingFactor: 0.13025, shiftFactor: 0 },
+      { name: 'sd1', channels: 4, scalingFactor: 0.18215, shiftFactor: 0 },
     ]);
     expect(profilesFor(16).map(({ name }) => name)).toEqual(['flux', 'sd3']);
-    expect(profilesFor(4).map(({ name }) => name)).toEqual(['sdxl']);
+    expect(profilesFor(4).map(({ name }) => name)).toEqual(['sdxl', 'sd1']);
     expect(profilesFor(8)).toEqual([]);
   });
 
@@ -88,7 +89,7 @@ describe('scales', () => {
         expect.objectContaining({
           code: 'latent-channels',
           message: expect.stringContaining('[1, 4, 1, 1] has 4 channels, those of flux have 16'),
-          fix: expect.stringMatching(/^Use the profile sdxl; .*sd3 \(16 channels\)/),
+          fix: expect.stringMatching(/^Use the profile sdxl or sd1; .*sd3 \(16 channels\)/),
         }),
       );
       expect(() => convert(latent, [1, 2, 2, 1], profileOf('sdxl'))).toThrow(

@@ -5,7 +5,7 @@ import { ShapeError } from '@lua-webgpu/kernels';
  * decoder, and LUA, on `z = latent / scalingFactor + shiftFactor`. Factors as in the VAEs' published configurations.
  */
 export interface VaeProfile {
-  readonly name: 'flux' | 'sd3' | 'sdxl';
+  readonly name: 'flux' | 'sd3' | 'sdxl' | 'sd1';
   readonly channels: number;
   readonly scalingFactor: number;
   readonly shiftFactor: number;
@@ -15,6 +15,7 @@ export const profiles: readonly VaeProfile[] = [
   { name: 'flux', channels: 16, scalingFactor: 0.3611, shiftFactor: 0.1159 },
   { name: 'sd3', channels: 16, scalingFactor: 1.5305, shiftFactor: 0.0609 },
   { name: 'sdxl', channels: 4, scalingFactor: 0.13025, shiftFactor: 0 },
+  { name: 'sd1', channels: 4, scalingFactor: 0.18215, shiftFactor: 0 },
 ];
 
 function listed(): string {

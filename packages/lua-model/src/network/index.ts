@@ -1,2 +1,1 @@
 export { Lua } from './lua.ts';
-export { type RunBlock, runRecomputed, runStored } from './swin-block.ts';

@@ -15,8 +15,8 @@ import {
   toChannelsLast,
 } from '@lua-webgpu/tensor';
 import type { HeadConfig, LuaConfig } from '../config/index.ts';
+import { type RunBlock, runStored } from '../run-block.ts';
 import { createHead, type Head } from './heads.ts';
-import { type RunBlock, runStored } from './swin-block.ts';
 import { Trunk } from './trunk.ts';
 
 /**

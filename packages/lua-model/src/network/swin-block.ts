@@ -1,6 +1,5 @@
 import {
   add,
-  checkpoint,
   type FileTensor,
   LayerNorm,
   Linear,
@@ -80,12 +79,3 @@ export class SwinBlock extends Module {
     });
   }
 }
-
-/** How a trunk runs its blocks. */
-export type RunBlock = (block: SwinBlock, x: Tensor) => Tensor;
-
-/** Keeps what the backward pass needs. */
-export const runStored: RunBlock = (block, x) => block.forward(x);
-
-/** Keeps the block's input alone and computes the block again in the backward pass. */
-export const runRecomputed: RunBlock = (block, x) => checkpoint(x, (input) => block.forward(input));

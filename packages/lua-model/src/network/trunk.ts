@@ -11,8 +11,9 @@ import {
   type Tensor,
 } from '@lua-webgpu/tensor';
 import { type LuaConfig, mlpHidden, windowing } from '../config/index.ts';
+import { type RunBlock, runStored } from '../run-block.ts';
 import { type ResidualConv, residualConv } from './residual-conv.ts';
-import { type RunBlock, runStored, SwinBlock } from './swin-block.ts';
+import { SwinBlock } from './swin-block.ts';
 
 /** Residual Swin Transformer block: `depth` Swin blocks, a convolution, and the input added again. */
 class ResidualGroup extends Module {
