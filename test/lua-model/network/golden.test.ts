@@ -149,7 +149,7 @@ function collectStages(model: Lua, x: Tensor): Map<string, Tensor> {
   );
   // Conv2d's own forward: the head's would shuffle.
   const head = parts.upsample.parts[0];
-  const wide = conv2d(add(body, shallow), head.weight.tensor, { bias: head.bias.tensor, padding: 1 });
+  const wide = conv2d(add(body, shallow), head.weight.tensor, { bias: head.bias?.tensor, padding: 1 });
   stages.set('stage.upsample.0', unshuffleChannels(wide));
   return stages;
 }

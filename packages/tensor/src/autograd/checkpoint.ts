@@ -1,4 +1,4 @@
-import { joinTapes, SavedTensor, scoped, Tape, type Tensor } from '../core/index.ts';
+import { type GradientSource, joinScopes, joinTapes, SavedTensor, Tape, type Tensor } from '../core/index.ts';
 import { propagate } from './propagate.ts';
 
 /**
@@ -7,27 +7,44 @@ import { propagate } from './propagate.ts';
  * are functions of (seed, step, sample) come out the same.
  */
 export function checkpoint(x: Tensor, compute: (x: Tensor) => Tensor): Tensor {
-  const tape = joinTapes('checkpoint', [x]);
-  if (!tape) return compute(x);
-  const saved = new SavedTensor('checkpoint', x);
-  const output = scoped(x, (input) => compute(input.place(undefined, undefined)));
-  const to = x.source;
+  return checkpointAll([x], ([operand]) => compute(operand as Tensor));
+}
+
+/** As `checkpoint`, of several operands. */
+export function checkpointAll(
+  operands: readonly Tensor[],
+  compute: (operands: readonly Tensor[]) => Tensor,
+): Tensor {
+  const tape = joinTapes('checkpoint', operands);
+  if (!tape) return compute(operands);
+  const saved = operands.map((operand) => new SavedTensor('checkpoint', operand));
+  const sources = operands.map(({ source }) => source);
+  using inner = joinScopes('checkpoint', operands).child();
+  const output = inner.keep(
+    compute(operands.map((operand) => inner.borrow(operand).place(undefined, undefined))),
+  );
   const source = tape.record({
     name: 'checkpoint',
     backward(gradient, sink) {
-      const inner = new Tape();
+      const again = new Tape();
       const scope = gradient.scope as NonNullable<Tensor['scope']>;
-      const again = inner.watch(saved.borrow(scope));
-      const result = compute(again);
-      if (!result.source) return inner.dispose();
-      propagate(inner, result.source, gradient, {
+      const inputs = saved.map((each, i) =>
+        sources[i] ? again.watch(each.borrow(scope)) : again.constant(each.borrow(scope)),
+      );
+      const sourceOf = new Map<object, GradientSource | undefined>(
+        inputs.map((input, i) => [input, sources[i]]),
+      );
+      const result = compute(inputs);
+      if (!result.source) return again.dispose();
+      propagate(again, result.source, gradient, {
         leaf: (key, shape, arrived) => {
-          if (key !== again) sink.accumulate({ kind: 'leaf', key, shape }, arrived);
-          else if (to) sink.accumulate(to, arrived);
+          sink.accumulate(sourceOf.get(key) ?? { kind: 'leaf', key, shape }, arrived);
         },
       });
     },
-    release: () => saved.release(),
+    release: () => {
+      for (const each of saved) each.release();
+    },
   });
   return output.place(tape, source);
 }

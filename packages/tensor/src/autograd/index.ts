@@ -1,3 +1,3 @@
 export { type BackwardOptions, backward } from './backward.ts';
-export { checkpoint } from './checkpoint.ts';
+export { checkpoint, checkpointAll } from './checkpoint.ts';
 export { Gradients } from './gradients.ts';

@@ -1,5 +1,13 @@
 import { type Device, type GpuBuffer, LifetimeError, ShapeError } from '@lua-webgpu/kernels';
-import { elements, formatShape, type Shape, Storage, sameShape, Tensor } from '../core/index.ts';
+import {
+  elements,
+  formatShape,
+  type GradientSource,
+  type Shape,
+  Storage,
+  sameShape,
+  Tensor,
+} from '../core/index.ts';
 import { type FileTensor, fromFloat32, toFloat32 } from '../files/index.ts';
 import type { Packing } from './packing.ts';
 
@@ -12,6 +20,7 @@ export class Parameter {
   readonly #initialize: Initializer;
   #tensor: Tensor | undefined;
   #placed = false;
+  #frozen = false;
 
   constructor(packing: Packing, initialize: Initializer) {
     this.packing = packing;
@@ -34,6 +43,23 @@ export class Parameter {
 
   get loaded(): boolean {
     return this.#tensor !== undefined;
+  }
+
+  /** Whether gradients are made for it: as PyTorch's `requires_grad`. */
+  get requiresGrad(): boolean {
+    return !this.#frozen;
+  }
+
+  /** From now on a constant: what is recorded with it makes no gradient for it. */
+  freeze(): void {
+    this.#frozen = true;
+    this.#tensor?.place(undefined, this.#leaf());
+  }
+
+  /** Undoes `freeze`. */
+  unfreeze(): void {
+    this.#frozen = false;
+    this.#tensor?.place(undefined, this.#leaf());
   }
 
   initialize(device: Device, seed: number, name: string): void {
@@ -66,8 +92,12 @@ export class Parameter {
       dtype: 'f32',
       storage: new Storage(buffer),
       scope: undefined,
-      source: { kind: 'leaf', key: this, shape: this.packing.packedShape },
+      source: this.#leaf(),
     });
+  }
+
+  #leaf(): GradientSource | undefined {
+    return this.#frozen ? undefined : { kind: 'leaf', key: this, shape: this.packing.packedShape };
   }
 
   dispose(): void {
@@ -108,6 +138,19 @@ export abstract class Module {
     for (const [name, member] of Object.entries(this.members())) {
       if (member instanceof Module) yield* member.namedBuffers(`${prefix}${name}.`);
     }
+  }
+
+  /**
+   * Makes constants of all parameters, as PyTorch's `requires_grad_(False)`: a backward pass computes gradients through
+   * the module, none of its weights, and keeps nothing for them.
+   */
+  freeze(): void {
+    for (const [, parameter] of this.namedParameters()) parameter.freeze();
+  }
+
+  /** Undoes `freeze`, of parts that were frozen by themselves too. */
+  unfreeze(): void {
+    for (const [, parameter] of this.namedParameters()) parameter.unfreeze();
   }
 
   /** Fills every parameter from a seed; the same seed gives the same weights. */

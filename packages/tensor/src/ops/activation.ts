@@ -1,6 +1,6 @@
 import type { Activation } from '@lua-webgpu/kernels';
 import type { Tensor } from '../core/index.ts';
-import type { Ops } from './define.ts';
+import type { Ops, Saves } from './define.ts';
 
 /** erf to double precision: the Maclaurin series below 3, a continued fraction for erfc above. */
 export function erf(x: number): number {
@@ -65,4 +65,13 @@ export function activationGradient(
     case 'leaky-relu':
       return ops.unaryGradient('leakyRelu', before(), gradient, { a: activation.slope, b: 0 });
   }
+}
+
+/**
+ * What the gradients of activation(x · weight + bias) are made of: the weight for that of x, x for that of the weight, and
+ * all three where the activation's slope depends on its operand.
+ */
+export function productSaves(activation: Activation, weightWanted: boolean): Saves {
+  if (activation.kind !== 'none') return { inputs: [0, 1, 2] };
+  return { inputs: weightWanted ? [0, 1] : [1] };
 }

@@ -1,30 +1,39 @@
-import { elements, type Shape, type Tensor } from '../core/index.ts';
-import { activationGradient, activationSlope } from './activation.ts';
+import { elements, joinScopes, type Shape, type Tensor } from '../core/index.ts';
+import { activationGradient, activationSlope, productSaves } from './activation.ts';
 import { type Conv2dAttributes, convolutionGradients, correlate } from './conv2d-reference.ts';
 import { type NdArray, type Operands, type Ops, required, type Vjp } from './define.ts';
 import { absolute, epsilon, reductionBound } from './tolerance.ts';
 
 /** The gradients of a convolution's input, weight and bias. */
 export const conv2dVjp: Vjp<Conv2dAttributes> = {
-  saves: { inputs: [0, 1, 2] },
+  saves: ([, weight], { activation }) => productSaves(activation, weight ?? false),
 
-  run({ ops, inputs, gradient, wanted, attributes }) {
-    const x = required(inputs, 0);
-    const weight = required(inputs, 1);
-    const bias = inputs[2];
+  run({ ops, inputs, specs, gradient, wanted, attributes }) {
     const { activation, stride, padding } = attributes;
     // The value before the activation is computed again rather than kept.
     const before = () =>
-      ops.conv2d(x, weight, { bias, stride: stride as 1 | 2, padding, activation: { kind: 'none' } });
+      ops.conv2d(required(inputs, 0), required(inputs, 1), {
+        bias: inputs[2],
+        stride: stride as 1 | 2,
+        padding,
+        activation: { kind: 'none' },
+      });
     const inner = activationGradient(ops, activation, gradient, before);
-    const [kernelHeight = 0, kernelWidth = 0, , cout = 0] = weight.shape;
+    const [kernelHeight = 0, kernelWidth = 0, , cout = 0] = required(specs, 1).shape;
     const rows = inner.reshape([elements(inner.shape.slice(0, -1)), cout]);
     return [
-      wanted[0] ? inputGradient(ops, x, weight, inner, attributes) : undefined,
-      wanted[1]
-        ? ops.conv2dWeightGradient(x, inner, { kernelHeight, kernelWidth, stride, padding })
+      wanted[0]
+        ? inputGradient(ops, required(specs, 0).shape, required(inputs, 1), inner, attributes)
         : undefined,
-      wanted[2] && bias ? ops.sum(rows, { axes: [0] }) : undefined,
+      wanted[1]
+        ? ops.conv2dWeightGradient(required(inputs, 0), inner, {
+            kernelHeight,
+            kernelWidth,
+            stride,
+            padding,
+          })
+        : undefined,
+      wanted[2] ? ops.sum(rows, { axes: [0] }) : undefined,
     ];
   },
 
@@ -55,15 +64,15 @@ export const conv2dVjp: Vjp<Conv2dAttributes> = {
  */
 function inputGradient(
   ops: Ops,
-  x: Tensor,
+  x: Shape,
   weight: Tensor,
   gradient: Tensor,
   { stride, padding }: Conv2dAttributes,
 ): Tensor {
-  // A convolution refuses to have no pixels, and an array without elements is its own gradient.
-  if (x.size === 0) return x;
+  // A convolution refuses to have no pixels.
+  if (elements(x) === 0) return joinScopes('conv2d', [gradient]).empty(x);
   const [kernelHeight = 0, kernelWidth = 0] = weight.shape;
-  const [, height = 0, width = 0] = x.shape;
+  const [, height = 0, width = 0] = x;
   const spread = spreadOut(ops, gradient, stride);
   const [, spreadHeight = 0, spreadWidth = 0] = spread.shape;
   const top = kernelHeight - 1 - padding.top;

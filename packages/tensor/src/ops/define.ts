@@ -63,10 +63,16 @@ export interface OpDefinition<A> {
   readonly vjp?: Vjp<A>;
 }
 
+/** Which inputs, by position, and whether the output are kept until the backward pass. */
+export interface Saves {
+  readonly inputs?: readonly number[];
+  readonly output?: boolean;
+}
+
 /** The vector-Jacobian product of an op. */
 export interface Vjp<A> {
-  /** Which inputs, by position, and whether the output are kept until the backward pass. */
-  readonly saves: { readonly inputs?: readonly number[]; readonly output?: boolean };
+  /** What is kept until the backward pass; a function where that depends on which gradients are wanted. */
+  readonly saves: Saves | ((wanted: readonly boolean[], attributes: A) => Saves);
   /** Gradients of the inputs, made with other ops; only those that are `wanted` are looked at. */
   run(context: VjpContext<A>): Operands<Tensor>;
   /** The same in float64, from the cotangent of the output. */
@@ -151,10 +157,12 @@ function record<A>(
   attributes: A,
 ) {
   const keep = (tensor: Tensor | undefined) => tensor && new SavedTensor(name, tensor);
-  const savedInputs = inputs.map((input, i) => (vjp.saves.inputs?.includes(i) ? keep(input) : undefined));
-  const savedOutput = vjp.saves.output ? keep(output) : undefined;
-  const specs = inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
   const sources = inputs.map((input) => input?.source);
+  const wanted = sources.map((source) => source !== undefined);
+  const saves = typeof vjp.saves === 'function' ? vjp.saves(wanted, attributes) : vjp.saves;
+  const savedInputs = inputs.map((input, i) => (saves.inputs?.includes(i) ? keep(input) : undefined));
+  const savedOutput = saves.output ? keep(output) : undefined;
+  const specs = inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
   return tape.record({
     name,
     backward(gradient, sink) {
@@ -165,7 +173,7 @@ function record<A>(
         specs,
         output: savedOutput?.borrow(scope),
         gradient,
-        wanted: sources.map((source) => source !== undefined),
+        wanted,
         attributes,
       });
       sources.forEach((source, i) => {

@@ -1,6 +1,6 @@
 import { type Activation, matmulFamily, matmul as recordMatmul, ShapeError } from '@lua-webgpu/kernels';
 import { elements, formatShape, requireDType, requireRank, type Tensor } from '../core/index.ts';
-import { activate, activationGain, activationGradient, activationSlope } from './activation.ts';
+import { activate, activationGain, activationGradient, activationSlope, productSaves } from './activation.ts';
 import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
 import { absolute, reductionBound } from './tolerance.ts';
 
@@ -92,21 +92,21 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
   },
 
   vjp: {
-    saves: { inputs: [0, 1, 2] },
+    saves: ([, b], { activation }) => productSaves(activation, b ?? false),
 
     run({ ops, inputs, specs, gradient, wanted, attributes: { activation } }) {
-      const a = required(inputs, 0);
+      const a = () => required(inputs, 0);
       const b = required(inputs, 1);
       const [k = 0, n = 0] = b.shape;
       // The value before the activation is computed again rather than kept.
-      const inner = activationGradient(ops, activation, gradient, () => matmul(a, b, { bias: inputs[2] }));
-      const rows = inner.reshape([elements(a.shape.slice(0, -1)), n]);
+      const inner = activationGradient(ops, activation, gradient, () => matmul(a(), b, { bias: inputs[2] }));
+      const rows = inner.reshape([elements(required(specs, 0).shape.slice(0, -1)), n]);
       return [
         wanted[0] ? matmul(inner, ops.permute(b, [1, 0])) : undefined,
         wanted[1]
-          ? ops.conv2dWeightGradient(asRow(a, k), asRow(inner, n), pointwise).reshape([k, n])
+          ? ops.conv2dWeightGradient(asRow(a(), k), asRow(inner, n), pointwise).reshape([k, n])
           : undefined,
-        wanted[2] && specs[2] ? ops.sum(rows, { axes: [0] }) : undefined,
+        wanted[2] ? ops.sum(rows, { axes: [0] }) : undefined,
       ];
     },
 
