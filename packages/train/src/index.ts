@@ -1,1 +1,3 @@
+export * from './config/index.ts';
+export * from './data/index.ts';
 export * from './metrics/index.ts';
