@@ -1,8 +1,9 @@
 import { type Device, LuaWebGpuError } from '@lua-webgpu/kernels';
-import { apply, cast, type DType, openScope, registry, type Shape } from '@lua-webgpu/tensor';
+import { apply, openScope, registry, type Shape } from '@lua-webgpu/tensor';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
 import { expectWithin, seededValues } from '../../support/compare.ts';
+import { upload } from '../../support/tensors.ts';
 
 /** Bytes of a binding: less than every tensor below that is to be split. */
 const limit = 4096;
@@ -142,9 +143,7 @@ for (const adapter of await adapterCases()) {
           const run = async (device: Device) => {
             const recorded = vi.spyOn(device, 'dispatch');
             using scope = openScope(device);
-            const operands = arrays.map(({ data, shape }, i) =>
-              upload(scope, Float32Array.from(data), shape, op.inputDTypes?.[i]),
-            );
+            const operands = arrays.map((array, i) => upload(scope, array, op.inputDTypes?.[i]));
             recorded.mockClear();
             const values = await apply(op, operands, attributes).read();
             const dispatches = recorded.mock.calls.length;
@@ -205,8 +204,3 @@ for (const adapter of await adapterCases()) {
 }
 
 const count = (shape: Shape) => shape.reduce((a, b) => a * b, 1);
-
-function upload(scope: ReturnType<typeof openScope>, data: Float32Array, shape: Shape, dtype?: DType) {
-  const tensor = scope.tensor(data, shape);
-  return dtype === 'f16' ? cast(tensor, 'f16') : tensor;
-}

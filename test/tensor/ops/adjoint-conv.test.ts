@@ -6,6 +6,7 @@ import {
   openScope,
   registry,
   Tape,
+  vjpOf,
 } from '@lua-webgpu/tensor';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -135,8 +136,8 @@ for (const adapter of await adapterCases()) {
           const y = values(9, reference.shape);
           const { result, gradients } = await run(device, problem, inputs, y);
           const forward = spread(y.data, op.tolerance(inputs, attributes, reference));
-          const expected = op.vjp?.reference(inputs, attributes, y) ?? [];
-          const bounds = op.vjp?.tolerance(inputs, attributes, y, expected) ?? [];
+          const expected = vjpOf(op)?.reference(inputs, attributes, y) ?? [];
+          const bounds = vjpOf(op)?.tolerance(inputs, attributes, y, expected) ?? [];
           inputs.forEach(({ data }, i) => {
             const difference = inner(result, y.data) - inner(data, gradients[i] ?? []);
             // The sums are float64; what they add is rounded to it at most.
@@ -179,8 +180,8 @@ for (const adapter of await adapterCases()) {
       const problem: Problem = { op, shapes, attributes: { activation: { kind: 'none' }, ...attributes } };
       const inputs = shapes.map((shape, i) => values(i + 1, shape));
       const y = values(9, op.reference(inputs, problem.attributes).shape);
-      const expected = op.vjp?.reference(inputs, problem.attributes, y) ?? [];
-      const bounds = op.vjp?.tolerance(inputs, problem.attributes, y, expected) ?? [];
+      const expected = vjpOf(op)?.reference(inputs, problem.attributes, y) ?? [];
+      const bounds = vjpOf(op)?.tolerance(inputs, problem.attributes, y, expected) ?? [];
       const device = await devices.open({ limits: { maxStorageBufferBindingSize: 8_192 } });
       const { gradients } = await run(device, problem, inputs, y);
       for (const [i, gradient] of gradients.entries()) {

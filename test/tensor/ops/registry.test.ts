@@ -1,16 +1,10 @@
+import { readdirSync } from 'node:fs';
 import { type Family, families, LuaWebGpuError } from '@lua-webgpu/kernels';
-import {
-  apply,
-  cast,
-  type DType,
-  type NdArray,
-  type OpDefinition,
-  openScope,
-  registry,
-} from '@lua-webgpu/tensor';
+import { apply, type NdArray, type OpDefinition, openScope, registry } from '@lua-webgpu/tensor';
 import { afterAll, describe, expect, it } from 'vitest';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
 import { expectWithin, materialise } from '../../support/compare.ts';
+import { upload } from '../../support/tensors.ts';
 
 const byName = new Map<string, Family<never>>(
   families.map((family) => [family.name, family as Family<never>]),
@@ -26,6 +20,26 @@ function forcings(op: OpDefinition<unknown>): Record<string, string>[] {
   });
   return [{}, ...forced];
 }
+
+describe('the registry', () => {
+  it('lists every op that a file defines, once', async () => {
+    const folder = new URL('../../../packages/tensor/src/ops/', import.meta.url);
+    const defined = new Set<unknown>();
+    for (const file of readdirSync(folder)) {
+      const module = (await import(new URL(file, folder).href)) as Record<string, unknown>;
+      for (const value of Object.values(module).flat()) {
+        if (typeof value === 'object' && value !== null && 'infer' in value) defined.add(value);
+      }
+    }
+    expect(new Set(registry)).toEqual(defined);
+    expect(new Set(registry.map(({ name }) => name)).size).toBe(registry.length);
+  });
+
+  it('says of every op without a vjp why', () => {
+    const reasons = registry.flatMap(({ vjp }) => ('none' in vjp ? [vjp.none] : []));
+    expect(reasons.filter((reason) => !/^\w+( [\w']+){3,}/.test(reason))).toEqual([]);
+  });
+});
 
 for (const adapter of await adapterCases()) {
   describe(`ops on ${adapter.label}`, () => {
@@ -91,12 +105,6 @@ for (const adapter of await adapterCases()) {
       expect(device.memory().inUse).toBe(0);
     });
   });
-}
-
-function upload(scope: ReturnType<typeof openScope>, { data, shape }: NdArray, dtype: DType = 'f32') {
-  const arrays = { f32: Float32Array, f16: Float32Array, i32: Int32Array, u32: Uint32Array };
-  const tensor = scope.tensor(arrays[dtype].from(data), shape);
-  return dtype === 'f16' ? cast(tensor, 'f16') : tensor;
 }
 
 function codeOf(action: () => unknown): string {

@@ -10,13 +10,16 @@ import {
   type Sample,
   Tape,
   type Tensor,
+  type Vjp,
+  vjpOf,
 } from '@lua-webgpu/tensor';
 import { afterAll, describe, expect, it } from 'vitest';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
 import { expectWithin, materialise, seededValues } from '../../support/compare.ts';
+import { upload } from '../../support/tensors.ts';
 
 type AnyOp = OpDefinition<unknown>;
-const differentiable = (registry as readonly AnyOp[]).filter(({ vjp }) => vjp);
+const differentiable = (registry as readonly AnyOp[]).filter(vjpOf);
 
 interface Prepared {
   readonly sample: Sample<unknown>;
@@ -27,8 +30,7 @@ interface Prepared {
 }
 
 function prepare(op: AnyOp, sample: Sample<unknown>, index: number): Prepared {
-  const { vjp } = op;
-  if (!vjp) throw new Error(`${op.name} has no vjp`);
+  const vjp = requireVjp(op);
   const inputs = sample.inputs.map((input, position) => materialise(input, 100 * index + position + 1));
   const output = op.reference(inputs, sample.attributes);
   const cotangent = { shape: output.shape, data: seededValues(7 + index, output.data.length) };
@@ -39,7 +41,13 @@ function prepare(op: AnyOp, sample: Sample<unknown>, index: number): Prepared {
   return { sample, inputs, cotangent, expected, wanted };
 }
 
-const samplesOf = (op: AnyOp) => op.vjp?.samples ?? op.samples;
+function requireVjp(op: AnyOp): Vjp<unknown> {
+  const vjp = vjpOf(op);
+  if (!vjp) throw new Error(`${op.name} has no vjp`);
+  return vjp;
+}
+
+const samplesOf = (op: AnyOp) => requireVjp(op).samples ?? op.samples;
 
 describe('float64 references', () => {
   for (const op of differentiable) {
@@ -47,8 +55,9 @@ describe('float64 references', () => {
       let checked = 0;
       for (const [index, sample] of samplesOf(op).entries()) {
         const { inputs, cotangent, expected, wanted } = prepare(op, sample, index);
+        const forward = requireVjp(op).derivativeOf ?? op.reference;
         const value = (at: Operands<NdArray>) => {
-          const { data } = op.reference(at, sample.attributes);
+          const { data } = forward(at, sample.attributes);
           return data.reduce((sum, y, i) => sum + y * (cotangent.data[i] as number), 0);
         };
         for (const position of wanted) {
@@ -101,9 +110,8 @@ for (const adapter of await adapterCases()) {
           const device = await devices.open({ force });
           for (const [index, sample] of samplesOf(op).entries()) {
             const prepared = prepare(op, sample, index);
-            const bounds =
-              op.vjp?.tolerance(prepared.inputs, sample.attributes, prepared.cotangent, prepared.expected) ??
-              [];
+            const { inputs, cotangent, expected: references } = prepared;
+            const bounds = requireVjp(op).tolerance(inputs, sample.attributes, cotangent, references);
             const what = `${op.name}${label} ${sample.name ?? `sample ${index}`}`;
             try {
               const first = await gradientsOf(device, op, prepared);
@@ -147,7 +155,7 @@ async function gradientsOf(
   using scope = openScope(device);
   using tape = new Tape();
   const tensors = inputs.map((input, i): Tensor | undefined => {
-    const tensor = input && scope.tensor(Float32Array.from(input.data), input.shape);
+    const tensor = input && upload(scope, input, op.inputDTypes?.[i]);
     return tensor && (wanted.includes(i) ? tape.watch(tensor) : tensor);
   });
   const output = apply(op, tensors, sample.attributes);

@@ -7,7 +7,7 @@ import {
 } from '@lua-webgpu/kernels';
 import { type DType, elements, requireDType, type Tensor } from '../core/index.ts';
 import { f16ToF32Bits, f32BitsToF16 } from '../files/index.ts';
-import { apply, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
+import { apply, type NdArray, type OpDefinition, required, type Sample, type Vjp } from './define.ts';
 
 type None = Readonly<Record<string, never>>;
 
@@ -40,13 +40,16 @@ const edges = [
   infinity,
 ].flatMap((x) => [x, -x]);
 
-const samples: readonly Sample<None>[] = [
+const finite: readonly Sample<None>[] = [
   { inputs: [[2, 3, 4, 5]], attributes: {} },
   { inputs: [[3, 500]], attributes: {} },
   { name: 'odd count', inputs: [[7, 11]], attributes: {} },
   { name: 'even count', inputs: [[3, 2]], attributes: {} },
   { name: 'rank 0', inputs: [[]], attributes: {} },
   { name: 'empty', inputs: [[0, 4]], attributes: {} },
+];
+const samples: readonly Sample<None>[] = [
+  ...finite,
   { name: 'edges', inputs: [array(edges)], attributes: {} },
   { name: 'edges, odd count', inputs: [array([...edges, nan])], attributes: {} },
 ];
@@ -54,6 +57,19 @@ const samples: readonly Sample<None>[] = [
 function array(values: readonly number[]): NdArray {
   return { shape: [values.length], data: Float64Array.from(values) };
 }
+
+/**
+ * Gradients are f32 on both sides of a cast, so they pass as they are. Rounding is taken for the identity (a
+ * straight-through estimator, as in PyTorch, which rounds the gradient to f16 as well).
+ */
+const identity: Vjp<None> = {
+  saves: {},
+  run: ({ gradient }) => [gradient],
+  reference: (_inputs, _attributes, cotangent) => [cotangent],
+  tolerance: () => [0],
+  samples: finite,
+  derivativeOf: (inputs) => required(inputs, 0),
+};
 
 export const castToHalfOp: OpDefinition<None> = {
   name: 'castToHalf',
@@ -78,6 +94,7 @@ export const castToHalfOp: OpDefinition<None> = {
   samples,
   refusals: [{ code: 'dtype-mismatch', inputs: [[2]], dtypes: ['i32'], attributes: {} }],
   tolerance: () => 0,
+  vjp: identity,
 };
 
 export const castFromHalfOp: OpDefinition<None> = {
@@ -109,7 +126,8 @@ function roundToHalf(values: Float64Array): Float64Array {
 
 /**
  * x as another dtype: f32 to f16 storage (to nearest, ties to even, 65520 and above to infinity) or back (exact). A
- * tensor that has the dtype already comes back as another handle on the same memory. Needs no f16 feature.
+ * tensor that has the dtype already comes back as another handle on the same memory. Needs no f16 feature. The gradient
+ * of either is f32 and passes as it is.
  * @throws ShapeError `dtype-mismatch` for other pairs of dtypes
  */
 export function cast(x: Tensor, dtype: DType): Tensor {

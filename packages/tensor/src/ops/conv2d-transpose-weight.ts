@@ -1,6 +1,6 @@
 import { conv2dTransposeWeightFamily, conv2dTransposeWeight as record } from '@lua-webgpu/kernels';
 import { requireDType, requireRank, type Tensor } from '../core/index.ts';
-import { apply, type OpDefinition, required } from './define.ts';
+import { apply, firstOrder, type OpDefinition, required } from './define.ts';
 import { gather } from './gather.ts';
 
 export const conv2dTransposeWeightOp: OpDefinition<Record<string, never>> = {
@@ -43,6 +43,7 @@ export const conv2dTransposeWeightOp: OpDefinition<Record<string, never>> = {
   ],
 
   tolerance: () => 0,
+  vjp: firstOrder,
 };
 
 /**

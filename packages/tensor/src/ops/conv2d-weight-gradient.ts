@@ -8,7 +8,7 @@ import {
 } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, requireRank, type Shape, sameShape, type Tensor } from '../core/index.ts';
 import { convolutionGradients } from './conv2d-reference.ts';
-import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
 import { absolute, reductionBound } from './tolerance.ts';
 
 export interface Conv2dWeightGradientAttributes {
@@ -213,6 +213,7 @@ export const conv2dWeightGradientOp: OpDefinition<Conv2dWeightGradientAttributes
     );
     return reductionBound(batch * height * width, magnitudes);
   },
+  vjp: firstOrder,
 };
 
 function geometryOf(

@@ -59,8 +59,22 @@ export interface OpDefinition<A> {
   readonly refusals: readonly Refusal<A>[];
   /** Largest allowed |GPU − reference|, per element or for all, from an error model (see `tolerance.ts`). */
   tolerance(inputs: Operands<NdArray>, attributes: A, reference: NdArray): Float64Array | number;
-  /** How gradients flow back; an op without it refuses operands that want one. */
-  readonly vjp?: Vjp<A>;
+  /** How gradients flow back, or why they do not: an op without a vjp refuses operands that want a gradient. */
+  readonly vjp: Vjp<A> | NoVjp;
+}
+
+/** Said by ops that pass no gradient on. */
+export interface NoVjp {
+  /** The reason, as it stands in the error that refuses an operand. */
+  readonly none: string;
+}
+
+/** Why parts of backward passes have no vjp. */
+export const firstOrder: NoVjp = { none: 'it is part of a gradient, and there are none of gradients' };
+
+/** The vjp of an op; undefined where it says that it has none. */
+export function vjpOf<A>({ vjp }: Pick<OpDefinition<A>, 'vjp'>): Vjp<A> | undefined {
+  return 'none' in vjp ? undefined : vjp;
 }
 
 /** Which inputs, by position, and whether the output are kept until the backward pass. */
@@ -73,7 +87,7 @@ export interface Saves {
 export interface Vjp<A> {
   /** What is kept until the backward pass; a function where that depends on which gradients are wanted. */
   readonly saves: Saves | ((wanted: readonly boolean[], attributes: A) => Saves);
-  /** Gradients of the inputs, made with other ops; only those that are `wanted` are looked at. */
+  /** Gradients of the inputs, f32 whatever these are, made with other ops; only those `wanted` are looked at. */
   run(context: VjpContext<A>): Operands<Tensor>;
   /** The same in float64, from the cotangent of the output. */
   reference(inputs: Operands<NdArray>, attributes: A, cotangent: NdArray): Operands<NdArray>;
@@ -84,10 +98,12 @@ export interface Vjp<A> {
     cotangent: NdArray,
     expected: Operands<NdArray>,
   ): Operands<Float64Array | number>;
-  /** Inputs that take a gradient; all f32 ones by default. */
+  /** Inputs that take a gradient; all by default. */
   readonly differentiable?: readonly number[];
   /** Samples to use in place of the op's own, away from points where it is not differentiable. */
   readonly samples?: readonly Sample<A>[];
+  /** What the vjp is the derivative of, in float64, where that is not the op itself: rounding has none. */
+  readonly derivativeOf?: (inputs: Operands<NdArray>, attributes: A) => NdArray;
 }
 
 export interface VjpContext<A> {
@@ -98,6 +114,7 @@ export interface VjpContext<A> {
   readonly specs: Operands<TensorSpec>;
   /** The saved output; undefined unless `saves.output`. */
   readonly output: Tensor | undefined;
+  /** Of the output; f32. */
   readonly gradient: Tensor;
   readonly wanted: readonly boolean[];
   readonly attributes: A;
@@ -127,7 +144,7 @@ export function apply<A>(op: OpDefinition<A>, inputs: Operands<Tensor>, attribut
   const spec = op.infer(inputs, attributes);
   const scope = joinScopes(op.name, present);
   const tape = joinTapes(op.name, present);
-  const vjp = tape && present.some(({ source }) => source) ? requireVjp(op) : undefined;
+  const vjp = tape && present.some(({ source }) => source) ? requireVjp(op, inputs) : undefined;
   const result = scope.empty(spec.shape, spec.dtype, op.name);
   op.forward({
     device: scope.device,
@@ -139,14 +156,16 @@ export function apply<A>(op: OpDefinition<A>, inputs: Operands<Tensor>, attribut
   return result.place(tape, vjp && record(tape, op.name, vjp, inputs, result, attributes));
 }
 
-function requireVjp<A>(op: OpDefinition<A>): Vjp<A> {
-  if (op.vjp) return op.vjp;
-  throw new AutogradError(
-    'autograd-no-vjp',
-    `${op.name} has no gradient, and one of its operands wants one`,
-    'Pass operand.detach() where no gradient should flow.',
-  );
+/** The vjp, where all operands that want a gradient can have one. */
+function requireVjp<A>({ name, vjp }: OpDefinition<A>, inputs: Operands<Tensor>): Vjp<A> {
+  if ('none' in vjp) throw noVjp(`${name} has no gradient (${vjp.none}), and one of its operands wants one`);
+  const refused = inputs.findIndex((input, i) => input?.source && vjp.differentiable?.includes(i) === false);
+  if (refused >= 0) throw noVjp(`${name} has no gradient for operand ${refused}, which wants one`);
+  return vjp;
 }
+
+const noVjp = (message: string): AutogradError =>
+  new AutogradError('autograd-no-vjp', message, 'Pass operand.detach() where no gradient should flow.');
 
 function record<A>(
   tape: Tape,

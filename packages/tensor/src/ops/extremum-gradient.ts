@@ -1,6 +1,6 @@
 import { extremumGradientFamily, extremumGradient as record, ShapeError } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, requireRank, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
 
 export interface ExtremumGradientAttributes {
   readonly reduction: 'max' | 'min';
@@ -91,6 +91,7 @@ export const extremumGradientOp: OpDefinition<ExtremumGradientAttributes> = {
   ],
 
   tolerance: () => 0,
+  vjp: firstOrder,
 };
 
 /**

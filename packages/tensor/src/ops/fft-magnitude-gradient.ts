@@ -5,7 +5,7 @@ import {
   ShapeError,
 } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, sameShape, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, required } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, required } from './define.ts';
 import { imagesOf, magnitudeGradientBound, magnitudeGradientReference } from './fft-reference.ts';
 
 const realOnly = { real: true, complex: false };
@@ -113,6 +113,7 @@ export const fftMagnitudeGradientOp: OpDefinition<object> = {
   ],
 
   tolerance: (inputs) => magnitudeGradientBound(required(inputs, 0), required(inputs, 1)),
+  vjp: firstOrder,
 };
 
 /**

@@ -48,6 +48,7 @@ function defineFinite(
     samples,
     refusals: [{ code: 'dtype-mismatch', inputs: [[2]], dtypes: ['i32'], attributes: {} }],
     tolerance: () => 0,
+    vjp: { none: 'a count of values does not follow their small changes' },
   };
 }
 

@@ -5,7 +5,7 @@ import {
   ShapeError,
 } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, sameShape, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
 import {
   type GridSampleAttributes,
   gridGradientReference,
@@ -125,6 +125,7 @@ export const gridSampleGridGradientOp: OpDefinition<GridSampleAttributes> = {
   ],
 
   tolerance: (inputs, attributes) => reference(inputs, attributes, true).data,
+  vjp: firstOrder,
 };
 
 const reference = (inputs: Operands<NdArray>, { mode }: GridSampleAttributes, bounds = false) =>

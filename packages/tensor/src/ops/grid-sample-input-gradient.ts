@@ -5,7 +5,7 @@ import {
   ShapeError,
 } from '@lua-webgpu/kernels';
 import { formatShape, sameShape, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
 import {
   type GridSampleAttributes,
   inputGradientReference,
@@ -130,6 +130,7 @@ export const gridSampleInputGradientOp: OpDefinition<GridInputGradientAttributes
   ],
 
   tolerance: (inputs, attributes) => reference(inputs, attributes, true).data,
+  vjp: firstOrder,
 };
 
 function reference(

@@ -7,7 +7,7 @@ import {
   groupNormSums as recordSums,
 } from '@lua-webgpu/kernels';
 import { type Shape, sizeOf, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
 import {
   checkGroups,
   checkOperand,
@@ -77,6 +77,7 @@ export const groupNormStatisticsOp: OpDefinition<GroupNormAttributes> = {
     { code: 'attribute-invalid', inputs: [[2, 3, 6]], attributes: usual },
   ],
   tolerance: (inputs, attributes) => statisticsOf(required(inputs, 0), attributes, 'error').data,
+  vjp: firstOrder,
 };
 
 function statisticsOf(x: NdArray, attributes: GroupNormAttributes, what: 'value' | 'error'): NdArray {
@@ -134,6 +135,7 @@ export const groupNormSumsOp: OpDefinition<GroupNormAttributes> = {
     },
   ],
   tolerance: (inputs, attributes) => groupSums(inputs, attributes).bound,
+  vjp: firstOrder,
 };
 
 export const groupNormGradientOp: OpDefinition<GroupNormAttributes> = {
@@ -174,6 +176,7 @@ export const groupNormGradientOp: OpDefinition<GroupNormAttributes> = {
     { code: 'shape-mismatch', inputs: [[2, 3, 8], [8], [2, 3, 8], [2, 2, 4], [2, 8]], attributes: usual },
   ],
   tolerance: (inputs, attributes) => groupGradient(inputs, attributes).bound,
+  vjp: firstOrder,
 };
 
 /**

@@ -6,8 +6,18 @@ export { conv2d } from './conv2d.ts';
 export { conv2dTransposeWeight } from './conv2d-transpose-weight.ts';
 export { conv2dWeightGradient } from './conv2d-weight-gradient.ts';
 export { crop2d } from './crop2d.ts';
-export type { NdArray, OpDefinition, Operands, Ops, Refusal, Sample, Vjp, VjpContext } from './define.ts';
-export { apply } from './define.ts';
+export type {
+  NdArray,
+  NoVjp,
+  OpDefinition,
+  Operands,
+  Ops,
+  Refusal,
+  Sample,
+  Vjp,
+  VjpContext,
+} from './define.ts';
+export { apply, vjpOf } from './define.ts';
 export { type DropoutOptions, dropout } from './dropout.ts';
 export { embed } from './embed.ts';
 export { expand } from './expand.ts';

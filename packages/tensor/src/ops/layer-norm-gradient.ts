@@ -16,7 +16,7 @@ import {
   type Tensor,
   type TensorSpec,
 } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, required } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, required } from './define.ts';
 import {
   type LayerNormAttributes,
   layerNormGradients,
@@ -71,6 +71,7 @@ export const layerNormGradientOp: OpDefinition<LayerNormAttributes> = {
   ],
 
   tolerance: (inputs, attributes) => layerNormGradientTolerances(inputs, attributes)[0],
+  vjp: firstOrder,
 };
 
 export const layerNormParameterGradientsOp: OpDefinition<LayerNormAttributes> = {
@@ -177,6 +178,7 @@ export const layerNormParameterGradientsOp: OpDefinition<LayerNormAttributes> = 
     const [, weight, bias] = layerNormGradientTolerances([x, undefined, gradient], attributes);
     return joined(weight, bias);
   },
+  vjp: firstOrder,
 };
 
 const rowsOf = (shape: Shape, { eps }: LayerNormAttributes) => ({

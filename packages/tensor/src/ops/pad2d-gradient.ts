@@ -7,7 +7,7 @@ import {
   ShapeError,
 } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, required } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, required } from './define.ts';
 import { absolute, reductionBound } from './tolerance.ts';
 
 /** The image that was padded, and how: the gradient's size tells the padding at the bottom and right. */
@@ -85,6 +85,7 @@ export const pad2dGradientOp: OpDefinition<Pad2dGradientAttributes> = {
   ],
 
   tolerance: (inputs, attributes) => padGradientBound(required(inputs, 0), attributes),
+  vjp: firstOrder,
 };
 
 function shapeOf(gradient: Shape, attributes: Pad2dGradientAttributes): PadGradientShape {

@@ -4,7 +4,7 @@ import {
   ShapeError,
 } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, sameShape, type Tensor } from '../core/index.ts';
-import { apply, type OpDefinition, required } from './define.ts';
+import { apply, firstOrder, type OpDefinition, required } from './define.ts';
 import {
   type PatchVarianceAttributes,
   patchShape,
@@ -122,6 +122,7 @@ export const patchVarianceGradientOp: OpDefinition<PatchVarianceAttributes> = {
   ],
 
   tolerance: (inputs, { size }) => varianceGradientBound(required(inputs, 0), required(inputs, 1), size),
+  vjp: firstOrder,
 };
 
 /**

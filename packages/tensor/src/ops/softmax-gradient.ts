@@ -1,6 +1,6 @@
 import { softmaxGradient as record, ShapeError, softmaxGradientFamily } from '@lua-webgpu/kernels';
 import { elements, formatShape, requireDType, sameShape, type Tensor } from '../core/index.ts';
-import { apply, type OpDefinition, required } from './define.ts';
+import { apply, firstOrder, type OpDefinition, required } from './define.ts';
 import { softmaxGradientArray, softmaxGradientBound } from './softmax-reference.ts';
 
 type None = Readonly<Record<string, never>>;
@@ -60,6 +60,7 @@ export const softmaxGradientOp: OpDefinition<None> = {
       required(inputs, 1),
       new Float64Array(required(inputs, 0).data.length),
     ),
+  vjp: firstOrder,
 };
 
 /**

@@ -5,7 +5,7 @@ import {
   unaryGradientFamily,
 } from '@lua-webgpu/kernels';
 import { elements, formatShape, requireDType, sameShape, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
 import { slopeProduct, slopeProductBound, type UnaryAttributes } from './unary-slopes.ts';
 
 export interface UnaryGradientAttributes extends UnaryAttributes {
@@ -111,6 +111,7 @@ export const unaryGradientOp: OpDefinition<UnaryGradientAttributes> = {
 
   tolerance: (inputs, attributes, reference) =>
     slopeProductBound(attributes.function, required(inputs, 0), required(inputs, 1), reference),
+  vjp: firstOrder,
 };
 
 function samplesOf(name: UnaryFunction): Sample<UnaryGradientAttributes>[] {

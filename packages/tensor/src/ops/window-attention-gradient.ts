@@ -16,7 +16,14 @@ import {
   type Tensor,
   type TensorSpec,
 } from '../core/index.ts';
-import { apply, type ForwardContext, type OpDefinition, type Operands, required } from './define.ts';
+import {
+  apply,
+  type ForwardContext,
+  firstOrder,
+  type OpDefinition,
+  type Operands,
+  required,
+} from './define.ts';
 import {
   attentionGradients,
   attentionGradientTolerances,
@@ -49,6 +56,7 @@ export const windowAttentionStatisticsOp: OpDefinition<WindowAttentionAttributes
   samples: statisticsSamples,
   refusals: gradientRefusals(false),
   tolerance: attentionStatisticsTolerance,
+  vjp: firstOrder,
 };
 
 export const windowAttentionGradientOp: OpDefinition<WindowAttentionAttributes> = {
@@ -74,6 +82,7 @@ export const windowAttentionGradientOp: OpDefinition<WindowAttentionAttributes> 
   samples: gradientSamples,
   refusals: gradientRefusals(true),
   tolerance: (inputs, attributes) => attentionGradientTolerances(inputs, attributes).qkv.data,
+  vjp: firstOrder,
 };
 
 export const windowAttentionTableGradientOp: OpDefinition<WindowAttentionAttributes> = {
@@ -99,6 +108,7 @@ export const windowAttentionTableGradientOp: OpDefinition<WindowAttentionAttribu
   samples: tableGradientSamples,
   refusals: gradientRefusals(true),
   tolerance: (inputs, attributes) => attentionGradientTolerances(inputs, attributes).table.data,
+  vjp: firstOrder,
 };
 
 type Context = ForwardContext<WindowAttentionAttributes>;
