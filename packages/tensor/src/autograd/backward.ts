@@ -44,9 +44,12 @@ export function backward(loss: Tensor, options: BackwardOptions = {}): Gradients
   const gradients = options.into ?? new Gradients(loss.device);
   const checked = globalThis.process?.env?.LUA_WEBGPU_CHECK === '1';
   try {
+    if (checked) gradients.suspect('the gradient passed to backward holds', seed);
     propagate(tape, source, seed, {
       leaf: (key, shape, gradient) => gradients.accumulate(key, shape, gradient),
-      ...(checked && { visit: (name: string, gradient: Tensor) => gradients.suspect(name, gradient) }),
+      produced: checked
+        ? (op, gradient) => gradients.suspect(`the backward pass of ${op} produced`, gradient)
+        : undefined,
     });
   } catch (error) {
     if (!options.into) gradients.dispose();

@@ -40,6 +40,7 @@ export function checkpointAll(
         leaf: (key, shape, arrived) => {
           sink.accumulate(sourceOf.get(key) ?? { kind: 'leaf', key, shape }, arrived);
         },
+        produced: sink.produced,
       });
     },
     release: () => {

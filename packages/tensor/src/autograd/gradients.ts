@@ -7,7 +7,7 @@ import { add, countNonFinite } from '../ops/index.ts';
 export class Gradients {
   readonly #scope: Scope;
   readonly #byLeaf = new Map<object, Tensor>();
-  #suspects: { readonly op: string; readonly count: Tensor }[] = [];
+  readonly #suspects: { readonly what: string; readonly count: Tensor }[] = [];
 
   constructor(device: Device) {
     this.#scope = openScope(device);
@@ -26,7 +26,8 @@ export class Gradients {
   /** Adds to a leaf's gradient. */
   accumulate(key: object, shape: Shape, gradient: Tensor): void {
     const before = this.#byLeaf.get(key);
-    const shaped = this.#scope.borrow(gradient).reshape(shape);
+    using borrowed = this.#scope.borrow(gradient);
+    const shaped = borrowed.reshape(shape);
     if (!before) {
       this.#byLeaf.set(key, shaped);
       return;
@@ -36,9 +37,10 @@ export class Gradients {
     shaped.dispose();
   }
 
-  /** Remembers an op's gradient to be checked, when LUA_WEBGPU_CHECK=1. */
-  suspect(op: string, gradient: Tensor): void {
-    this.#suspects.push({ op, count: countNonFinite(this.#scope.borrow(gradient)) });
+  /** Remembers a gradient to be checked, when LUA_WEBGPU_CHECK=1; `what` begins the sentence about NaN in it. */
+  suspect(what: string, gradient: Tensor): void {
+    using borrowed = this.#scope.borrow(gradient);
+    this.#suspects.push({ what, count: countNonFinite(borrowed) });
   }
 
   /**
@@ -47,10 +49,10 @@ export class Gradients {
    * @throws NonFiniteError `non-finite`
    */
   async requireFinite(): Promise<void> {
-    for (const { op, count } of this.#suspects) {
-      if (((await count.read())[0] ?? 0) > 0) throw nonFinite(`the backward pass of ${op} produced`);
+    for (const { what, count } of this.#suspects) {
+      if (((await count.read())[0] ?? 0) > 0) throw nonFinite(what);
     }
-    this.#suspects = [];
+    for (const { count } of this.#suspects.splice(0)) count.dispose();
     for (const gradient of this.#byLeaf.values()) {
       using count = countNonFinite(gradient);
       if (((await count.read())[0] ?? 0) > 0)

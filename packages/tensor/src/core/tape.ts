@@ -20,6 +20,8 @@ export interface GradientSink {
   readonly ops: Ops;
   /** Adds `gradient` to what has arrived at `source`; the gradient stays the caller's. */
   accumulate(source: GradientSource, gradient: Tensor): void;
+  /** Told of every gradient and the op that it comes from, where somebody wants to know; nodes of nodes pass it on. */
+  readonly produced: ((op: string, gradient: Tensor) => void) | undefined;
 }
 
 /** One recorded op. */
