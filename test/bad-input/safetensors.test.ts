@@ -168,6 +168,9 @@ const rows: readonly (readonly [what: string, file: Uint8Array, code: string, sa
   ['a PNG', Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13), 'is-image', 'PNG'],
   ['a JPEG', Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46), 'is-image', 'JPEG'],
   ['a GIF', utf8('GIF89a\x01\0\x01\0'), 'is-image', 'GIF'],
+  ['a TIFF', utf8('II*\0\x08\0\0\0\0\0'), 'is-image', 'TIFF'],
+  ['a TIFF of the other byte order', utf8('MM\0*\0\0\0\x08\0\0'), 'is-image', 'TIFF'],
+  ['an AVIF', utf8('\0\0\0\x1cftypavif\0\0\0\0'), 'is-image', 'AVIF'],
   ['a WebP', concat(utf8('RIFF'), Uint8Array.of(36, 0, 0, 0), utf8('WEBPVP8 ')), 'is-image', 'WebP'],
   ['a GGUF model', concat(utf8('GGUF'), Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0)), 'is-gguf', 'GGUF'],
   [

@@ -1,5 +1,6 @@
 export { createLua, type LoadOptions, loadLua } from './checkpoint.ts';
 export * from './config/index.ts';
+export * from './images/index.ts';
 export * from './latent/index.ts';
 export { Lua } from './network/index.ts';
 export { type Block, type RunBlock, runRecomputed, runStored } from './run-block.ts';

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RgbImage } from '@lua-webgpu/lua-model';
 import { parseSafetensors, toFloat64 } from '@lua-webgpu/tensor';
-import { psnr, type RgbImage, ssim, ssimY } from '@lua-webgpu/train';
+import { psnr, ssim, ssimY } from '@lua-webgpu/train';
 import { describe, expect, it } from 'vitest';
 import { seededValues } from '../../support/compare.ts';
 
 const image = (width: number, height: number, value: (i: number) => number): RgbImage => ({
   width,
   height,
-  data: Float64Array.from({ length: width * height * 3 }, (_, i) => value(i)),
+  data: Float32Array.from({ length: width * height * 3 }, (_, i) => value(i)),
 });
 const noise = seededValues(1, 16 * 12 * 3);
 const noisy = image(16, 12, (i) => 0.5 + 0.5 * (noise[i] as number));
@@ -100,7 +101,7 @@ describe.runIf(folder)('against the reference folder', () => {
       const rgb = (key: string): RgbImage => ({
         width,
         height,
-        data: Float64Array.from(tensors.get(`${name}/${key}`)!.bytes, (byte) => byte / 255),
+        data: Float32Array.from(tensors.get(`${name}/${key}`)!.bytes, (byte) => byte / 255),
       });
       // The file's values come from a version that cuts a border of two pixels.
       const cut = ({ data }: RgbImage): RgbImage => {

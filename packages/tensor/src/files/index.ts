@@ -1,5 +1,6 @@
 /** Weight and latent files: safetensors in both directions, PyTorch checkpoints for reading. */
 
+export { readFileBytes } from './bytes.ts';
 export { type CheckpointEntry, type CheckpointTensors, tensorsOfCheckpoint } from './checkpoint.ts';
 export {
   bytesPerElement,

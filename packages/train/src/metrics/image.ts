@@ -1,11 +1,5 @@
 import { ShapeError } from '@lua-webgpu/kernels';
-
-/** An RGB image, [height, width, 3] row-major, values in [0, 1]. */
-export interface RgbImage {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Float32Array | Float64Array;
-}
+import type { RgbImage } from '@lua-webgpu/lua-model';
 
 /** Clamped to [0, 1] and rounded to 8 bits, as a saved picture would be: integers in [0, 255]. */
 export function toBytes({ data }: RgbImage): Float64Array {

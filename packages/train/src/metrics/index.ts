@@ -1,3 +1,2 @@
-export type { RgbImage } from './image.ts';
 export { psnr } from './psnr.ts';
 export { ssim, ssimY } from './ssim.ts';

@@ -1,4 +1,5 @@
-import { type RgbImage, requireSameSize, toBytes } from './image.ts';
+import type { RgbImage } from '@lua-webgpu/lua-model';
+import { requireSameSize, toBytes } from './image.ts';
 
 /**
  * Peak signal-to-noise ratio in dB over all pixels and channels, after clamping and rounding to 8 bits; no border is

@@ -1,5 +1,6 @@
 import { ShapeError } from '@lua-webgpu/kernels';
-import { type RgbImage, requireSameSize, toBytes } from './image.ts';
+import type { RgbImage } from '@lua-webgpu/lua-model';
+import { requireSameSize, toBytes } from './image.ts';
 
 const taps = 11;
 const sigma = 1.5;

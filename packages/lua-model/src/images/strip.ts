@@ -1,0 +1,86 @@
+import { ShapeError } from '@lua-webgpu/kernels';
+import { GLYPH_HEIGHT, GLYPH_WIDTH, glyphOf } from './font.ts';
+import { type RgbImage, requireImage } from './rgb-image.ts';
+
+/** A picture of a strip and what stands beneath it; `\n` begins a new line. */
+export interface StripPanel {
+  readonly image: RgbImage;
+  readonly label: string;
+}
+
+/** In units of a font pixel: from a character to the next, from a line to the next, and around pictures and labels. */
+const ADVANCE = GLYPH_WIDTH + 1;
+const LINE = GLYPH_HEIGHT + 3;
+const GAP = 4;
+
+/** Lines of text take about this share of the width of a picture, so that they can be read when the strip is shrunk. */
+const TEXT_SHARE = 2 / 3;
+
+/**
+ * Sets pictures side by side on white, each with its label beneath. A column is as wide as its picture or its label,
+ * whichever is wider, so that labels never meet.
+ * @throws ShapeError `image-shape` for no pictures or an empty one
+ */
+export function labelledStrip(panels: readonly StripPanel[]): RgbImage {
+  if (panels.length === 0) {
+    throw new ShapeError('image-shape', 'labelledStrip: there are no pictures', 'Pass at least one.');
+  }
+  for (const { image } of panels) requireImage('labelledStrip', image);
+  const lines = panels.map(({ label }) => label.split('\n'));
+  const unit = textScale(panels, lines);
+  const columns = panels.map(({ image }, i) => Math.max(image.width, textWidth(lines[i] ?? []) * unit));
+  const tallest = Math.max(...panels.map(({ image }) => image.height));
+  const textHeight = Math.max(...lines.map((each) => each.length)) * LINE * unit;
+  const gap = GAP * unit;
+  const width = columns.reduce((sum, column) => sum + column + gap, gap);
+  const height = gap + tallest + gap + textHeight;
+  const data = new Float32Array(3 * width * height).fill(1);
+  const strip = { width, height, data };
+  let left = gap;
+  for (const [i, { image }] of panels.entries()) {
+    place(strip, image, left, gap);
+    for (const [n, line] of (lines[i] ?? []).entries()) {
+      write(strip, line, { left, top: gap + tallest + gap + n * LINE * unit, unit });
+    }
+    left += (columns[i] as number) + gap;
+  }
+  return strip;
+}
+
+/** Pixels per font pixel: as large as the longest label allows, at least 1. */
+function textScale(panels: readonly StripPanel[], lines: readonly (readonly string[])[]): number {
+  const fitting = panels.map(
+    ({ image }, i) => (TEXT_SHARE * image.width) / Math.max(1, textWidth(lines[i] ?? [])),
+  );
+  return Math.max(1, Math.floor(Math.min(...fitting)));
+}
+
+/** Width of the longest line in font pixels. */
+function textWidth(lines: readonly string[]): number {
+  return Math.max(...lines.map((line) => Math.max(0, [...line].length * ADVANCE - 1)));
+}
+
+function place(strip: RgbImage, { width, height, data }: RgbImage, left: number, top: number): void {
+  for (let y = 0; y < height; y++) {
+    strip.data.set(data.subarray(3 * y * width, 3 * (y + 1) * width), 3 * ((top + y) * strip.width + left));
+  }
+}
+
+/** Writes a line of text in black. */
+function write(
+  strip: RgbImage,
+  text: string,
+  { left, top, unit }: { readonly left: number; readonly top: number; readonly unit: number },
+): void {
+  for (const [i, character] of [...text].entries()) {
+    for (const [y, row] of glyphOf(character).entries()) {
+      for (const [x, ink] of [...row].entries()) {
+        if (ink === '#') fillSquare(strip, left + (i * ADVANCE + x) * unit, top + y * unit, unit);
+      }
+    }
+  }
+}
+
+function fillSquare({ width, data }: RgbImage, left: number, top: number, side: number): void {
+  for (let y = top; y < top + side; y++) data.fill(0, 3 * (y * width + left), 3 * (y * width + left + side));
+}

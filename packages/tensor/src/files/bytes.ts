@@ -1,0 +1,59 @@
+import { FileError } from '@lua-webgpu/kernels';
+
+/**
+ * All bytes of a file (Node only).
+ *
+ * @throws FileError `file-not-found`, `file-unreadable` (a folder, a device, no permission, an I/O error),
+ * `file-too-large` when memory does not suffice
+ */
+export async function readFileBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const { open, stat } = await import('node:fs/promises');
+  try {
+    // Before open: opening a pipe would wait for its writer.
+    const found = await stat(path);
+    if (!found.isFile()) {
+      const what = found.isDirectory() ? 'a folder' : 'not a regular file';
+      throw new FileError('file-unreadable', `${path} is ${what}`, 'Pass the path of a file.');
+    }
+    await using file = await open(path, 'r');
+    const { size } = await file.stat();
+    const bytes = allocate(size, path);
+    // In parts: one read call returns at most 2 GiB, and may return less than it was asked for.
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await file.read(bytes, at, Math.min(size - at, 2 ** 30), at);
+      if (bytesRead === 0) return bytes.subarray(0, at);
+      at += bytesRead;
+    }
+    return bytes;
+  } catch (error) {
+    throw error instanceof FileError ? error : unreadable(path, error);
+  }
+}
+
+function allocate(size: number, path: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(size);
+  } catch (cause) {
+    throw new FileError(
+      'file-too-large',
+      `${path} has ${size} bytes, which do not fit into one array`,
+      'Use a smaller file, or a machine with more memory.',
+      { cause },
+    );
+  }
+}
+
+function unreadable(path: string, cause: unknown): FileError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new FileError('file-not-found', `${path} does not exist`, 'Check the path.', { cause });
+  }
+  return new FileError(
+    'file-unreadable',
+    `${path} cannot be read (${code})`,
+    code === 'EACCES' || code === 'EPERM'
+      ? 'Give yourself permission to read it.'
+      : 'Check the disk and the path.',
+    { cause },
+  );
+}
