@@ -14,6 +14,7 @@ import { GpuBuffer } from './buffer.ts';
 import { type Dispatch, Dispatcher } from './dispatcher.ts';
 import { deviceLost, inErrorScopes, refused } from './error-scopes.ts';
 import { Failures } from './failures.ts';
+import { GpuTimer, type KernelTime } from './gpu-timer.ts';
 import { checkForeign, checkTransfer, checkUsable, wholeWords } from './operands.ts';
 import type { AdapterDescription } from './platform/types.ts';
 import { Poison } from './poison.ts';
@@ -241,6 +242,27 @@ export class Device {
   async synchronize(): Promise<void> {
     this.flush();
     await this.#failures.settle(this.gpu.queue.onSubmittedWorkDone());
+  }
+
+  /**
+   * Runs `work` and returns the GPU time of what it dispatched, by kernel, the longest first. Every dispatch has a pass
+   * of its own meanwhile, so that the whole takes longer than without.
+   * @throws KernelError `kernel-unsupported` where the device has no timestamps, and what `read` throws
+   */
+  async profile(work: () => void | Promise<void>): Promise<KernelTime[]> {
+    this.#failures.throwIfFatal();
+    const timer = new GpuTimer(this.gpu, maxDispatches);
+    this.#recorder.timeWith(timer);
+    try {
+      await work();
+    } finally {
+      this.#recorder.timeWith(undefined);
+    }
+    try {
+      return await this.#failures.settle(timer.totals());
+    } finally {
+      timer.destroy();
+    }
   }
 
   /** Bytes of device memory in use, in tables, free in the pool, and the highest use so far. */

@@ -1,3 +1,4 @@
+import type { GpuTimer } from './gpu-timer.ts';
 import type { UniformRing } from './uniform-ring.ts';
 
 /** One dispatch, ready to be recorded. */
@@ -36,6 +37,7 @@ export class Recorder {
   #dispatches = 0;
   #copies = 0;
   #flops = 0;
+  #timer: GpuTimer | undefined;
 
   /** @param onOpen called before the first command of a submission  @param onSubmit calls `submit` once */
   constructor(
@@ -50,8 +52,14 @@ export class Recorder {
     this.#onSubmit = onSubmit;
   }
 
+  /** Gives every dispatch a pass of its own, timed, until this is called with undefined. */
+  timeWith(timer: GpuTimer | undefined): void {
+    this.flush();
+    this.#timer = timer;
+  }
+
   dispatch(command: Command): void {
-    const pass = this.#openPass();
+    const pass = this.#timer ? this.#timedPass(command, this.#timer) : this.#openPass();
     if (this.#pipeline !== command.pipeline) {
       pass.setPipeline(command.pipeline);
       this.#pipeline = command.pipeline;
@@ -88,8 +96,10 @@ export class Recorder {
     this.#closePass();
     this.#forget();
     this.#onSubmit(kernels, () => {
+      const readTimes = this.#timer?.resolve(encoder);
       this.#uniforms.upload();
       this.#gpu.queue.submit([encoder.finish()]);
+      readTimes?.();
     });
   }
 
@@ -128,6 +138,12 @@ export class Recorder {
 
   #openPass(): GPUComputePassEncoder {
     this.#pass ??= this.#openEncoder().beginComputePass();
+    return this.#pass;
+  }
+
+  #timedPass({ kernel, flops }: Command, timer: GpuTimer): GPUComputePassEncoder {
+    const timestampWrites = timer.next(kernel, flops);
+    this.#pass = this.#betweenPasses().beginComputePass({ timestampWrites });
     return this.#pass;
   }
 

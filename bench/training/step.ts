@@ -1,0 +1,117 @@
+import type { Device } from '@lua-webgpu/kernels';
+import { createLua, type LuaConfig, type RunBlock } from '@lua-webgpu/lua-model';
+import {
+  Adam,
+  abs,
+  add,
+  affine,
+  backward,
+  Ema,
+  fftMagnitude,
+  mean,
+  openScope,
+  ParameterArena,
+  scoped,
+  sub,
+  Tape,
+  type Tensor,
+  toChannelsLast,
+} from '@lua-webgpu/tensor';
+
+/** What one step took. */
+export interface StepReport {
+  readonly loss: number;
+  /** Time in which commands were recorded, and until the loss was read back. */
+  readonly recordingMs: number;
+  readonly ms: number;
+  /** Processor time of all threads, a software adapter's included: what other programs on the machine change least. */
+  readonly processorMs: number;
+  /** Bytes kept for the backward pass, and with the gradients. */
+  readonly saved: number;
+  readonly gradients: number;
+}
+
+export interface TrainingStep {
+  /** What is allocated before the first step, in bytes. */
+  readonly memory: readonly (readonly [name: string, bytes: number])[];
+  run(): Promise<StepReport>;
+}
+
+/** Stage I: ×2 pairs 32² → 64² and ×4 pairs 16² → 64², both heads, ℓ1 + 0.1 · FFT, Adam and EMA. */
+export function trainingStep(
+  device: Device,
+  { config, batch, runBlock }: { config: LuaConfig; batch: number; runBlock: RunBlock },
+): TrainingStep {
+  const memory: [string, number][] = [];
+  let before = 0;
+  const note = (name: string) => {
+    const { inUse } = device.memory();
+    memory.push([name, inUse - before]);
+    before = inUse;
+  };
+
+  const model = createLua(device, config);
+  const arena = new ParameterArena(model.namedParameters());
+  note('parameters');
+  const optimizer = new Adam(arena, { lr: 2e-4, betas: [0.9, 0.995] });
+  const ema = new Ema(arena, { decay: 0.999 });
+  note('moments and EMA');
+  const data = openScope(device);
+  const latent = (side: number, seed: number) =>
+    data.tensor(
+      Float32Array.from({ length: batch * config.in_chans * side * side }, (_, i) =>
+        Math.sin(seed + 1.7 * i),
+      ),
+      [batch, config.in_chans, side, side],
+    );
+  const inputs = new Map([
+    [2, latent(32, 1)],
+    [4, latent(16, 2)],
+  ]);
+  const target = latent(64, 3);
+  note('one batch');
+
+  return {
+    memory,
+    async run() {
+      const began = performance.now();
+      const used = process.cpuUsage();
+      using scope = data.child();
+      using tape = new Tape();
+      const start = device.memory().inUse;
+      const losses = [...inputs].map(([scale, input]) => {
+        const x = tape.constant(scope.borrow(input));
+        const prediction = model.forward(x, [scale], runBlock).get(scale) as Tensor;
+        const value = loss(prediction, scope.borrow(target));
+        prediction.dispose();
+        return value;
+      });
+      const total = losses.reduce((sum, each) => add(sum, each));
+      const saved = device.memory().inUse - start;
+      using gradients = backward(total);
+      const held = device.memory().inUse - start;
+      optimizer.step(gradients, { maxNorm: 0.4 });
+      ema.update();
+      const recordingMs = performance.now() - began;
+      const [value = Number.NaN] = await total.readFloats();
+      const { user, system } = process.cpuUsage(used);
+      return {
+        loss: value,
+        recordingMs,
+        ms: performance.now() - began,
+        processorMs: (user + system) / 1e3,
+        saved,
+        gradients: held,
+      };
+    },
+  };
+}
+
+function loss(prediction: Tensor, wanted: Tensor): Tensor {
+  const spectrum = (x: Tensor) => scoped(x, (input) => fftMagnitude(toChannelsLast(input)));
+  return scoped(prediction, (p) => {
+    const l1 = mean(abs(sub(p, wanted)));
+    const fft = mean(abs(sub(spectrum(p), spectrum(wanted))));
+    return add(l1, affine(fft, { scale: 0.1, offset: 0 }));
+  });
+}
