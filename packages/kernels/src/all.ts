@@ -20,6 +20,7 @@ import {
   groupNormGradientFamily,
   groupNormSumsFamily,
 } from './group-norm/index.ts';
+import { l1LossFamily, l1LossGradientFamily } from './l1-loss/index.ts';
 import { layerNormFamily } from './layer-norm/index.ts';
 import {
   layerNormGradientFamily,
@@ -74,6 +75,8 @@ export const families: readonly Family<any, any>[] = [
   groupNormDeviationsFamily,
   groupNormGradientFamily,
   groupNormSumsFamily,
+  l1LossFamily,
+  l1LossGradientFamily,
   layerNormFamily,
   layerNormGradientFamily,
   layerNormParametersFamily,

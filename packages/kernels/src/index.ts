@@ -12,6 +12,7 @@ export * from './filter/index.ts';
 export * from './finite/index.ts';
 export * from './grid-sample/index.ts';
 export * from './group-norm/index.ts';
+export * from './l1-loss/index.ts';
 export * from './layer-norm/index.ts';
 export * from './layer-norm-backward/index.ts';
 export * from './layout/index.ts';

@@ -1,6 +1,8 @@
 import type { Device } from '@lua-webgpu/kernels';
 import {
   extremumGradient,
+  l1LossGradient,
+  max,
   openScope,
   softmax,
   softmaxGradient,
@@ -17,6 +19,7 @@ const byRow: [name: string, run: (x: Tensor, gradient: Tensor) => Tensor][] = [
   ['softmax', softmax],
   ['softmaxGradient', softmaxGradient],
   ['unaryGradient', (x, gradient) => unaryGradient('tanh', x, gradient)],
+  ['l1LossGradient', (x, y) => l1LossGradient(x, y, max(y))],
   ['extremumGradient', (x, gradient) => extremumGradient(x, sum(gradient, { axes: [1] }), 'max')],
 ];
 

@@ -34,6 +34,8 @@ export { gridSampleInputGradient } from './grid-sample-input-gradient.ts';
 export { type GroupNormAttributes, groupNorm } from './group-norm.ts';
 export { groupNormGradient, groupNormStatistics, groupNormSums } from './group-norm-gradient.ts';
 export { ifft2 } from './ifft2.ts';
+export { l1Loss } from './l1-loss.ts';
+export { l1LossGradient } from './l1-loss-gradient.ts';
 export { layerNorm } from './layer-norm.ts';
 export { layerNormGradient, layerNormParameterGradients } from './layer-norm-gradient.ts';
 export { matmul } from './matmul.ts';

@@ -22,6 +22,8 @@ import { gridSampleInputGradientOp } from './grid-sample-input-gradient.ts';
 import { groupNormOp } from './group-norm.ts';
 import { groupNormGradientOp, groupNormStatisticsOp, groupNormSumsOp } from './group-norm-gradient.ts';
 import { ifft2Op } from './ifft2.ts';
+import { l1LossOp } from './l1-loss.ts';
+import { l1LossGradientOp } from './l1-loss-gradient.ts';
 import { layerNormOp } from './layer-norm.ts';
 import { layerNormGradientOp, layerNormParameterGradientsOp } from './layer-norm-gradient.ts';
 import { matmulOp } from './matmul.ts';
@@ -77,6 +79,8 @@ export const registry: readonly OpDefinition<any>[] = [
   ...binaryOps,
   ...reduceOps,
   extremumGradientOp,
+  l1LossOp,
+  l1LossGradientOp,
   softmaxOp,
   softmaxGradientOp,
   permuteOp,
