@@ -1,0 +1,2 @@
+export type * from './lines.ts';
+export type * from './types.ts';
