@@ -48,13 +48,13 @@ afterEach(() => {
   fs.rmSync(folder, { recursive: true });
 });
 
-async function refusalOf(path: string): Promise<FileError> {
+async function refusalOf(path: string, code = 'file-unwritable'): Promise<FileError> {
   const error: unknown = await writeFileAtomic(path, utf8('new')).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
   if (!(error instanceof FileError)) throw error ?? new Error('nothing was refused');
-  expect(error.code).toBe('file-unwritable');
+  expect(error.code).toBe(code);
   expect(error.message).toContain(path);
   return error;
 }
@@ -113,7 +113,7 @@ describe('writeFileAtomic', () => {
         const path = join(folder, 'out');
         fs.writeFileSync(path, 'old');
         Object.assign(fault, { step, code });
-        const error = await refusalOf(path);
+        const error = await refusalOf(path, code === 'ENOSPC' ? 'file-disk-full' : 'file-unwritable');
         expect(error.message).toContain(code);
         expect(error.fix).toContain(fix);
         expect(fs.readFileSync(path, 'utf8')).toBe('old');

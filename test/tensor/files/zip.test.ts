@@ -2,7 +2,7 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crc32 } from '../../../packages/tensor/src/files/crc32.ts';
+import { crc32, crc32c } from '../../../packages/tensor/src/files/crc32.ts';
 import { pthRefusal } from '../../../packages/tensor/src/files/pth-refusal.ts';
 import { openZip } from '../../../packages/tensor/src/files/zip.ts';
 import { concat, refusal, utf8, zipOf } from './builders.ts';
@@ -22,6 +22,21 @@ describe('crc32', () => {
         expect(crc32(bytes.subarray(skip))).toBe(zlibCrc32(bytes.subarray(skip)));
       }),
     );
+  });
+});
+
+describe('crc32c', () => {
+  const bytes = (at: (i: number) => number) => Uint8Array.from({ length: 32 }, (_, i) => at(i));
+  it.each([
+    // RFC 3720, appendix B.4, and the check value of the catalogue of parametrised CRCs.
+    ['zeros', bytes(() => 0), 0x8a9136aa],
+    ['ones', bytes(() => 255), 0x62a8ab43],
+    ['rising', bytes((i) => i), 0x46dd794e],
+    ['falling', bytes((i) => 31 - i), 0x113fdb5c],
+    ['digits', utf8('123456789'), 0xe3069283],
+    ['nothing', new Uint8Array(0), 0],
+  ])('of %s', (_name, data, expected) => {
+    expect(crc32c(data)).toBe(expected);
   });
 });
 

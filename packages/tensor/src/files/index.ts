@@ -2,6 +2,8 @@
 
 export { readFileBytes } from './bytes.ts';
 export { type CheckpointEntry, type CheckpointTensors, tensorsOfCheckpoint } from './checkpoint.ts';
+export { crc32c } from './crc32.ts';
+export { syncFolder, unwritable } from './disk.ts';
 export {
   bytesPerElement,
   describeTensor,
@@ -18,8 +20,8 @@ export {
 } from './dtype.ts';
 export { bf16ToF32Bits, f16ToF32Bits, f32BitsToBf16, f32BitsToF16 } from './float16.ts';
 export { type PthValue, parsePth } from './pth.ts';
-export { parseTensorFile, readTensorFile, type WeightFile } from './read.ts';
+export { parseTensorFile, readFileBytes, readTensorFile, type WeightFile } from './read.ts';
 export { parseSafetensors, type TensorFile } from './safetensors.ts';
-export { encodeSafetensors } from './safetensors-encode.ts';
+export { encodeSafetensors, safetensorsParts } from './safetensors-encode.ts';
 export { type FileKind, type SniffedFile, sniffFile } from './sniff.ts';
 export { writeFileAtomic } from './write.ts';

@@ -8,14 +8,34 @@ import { MAX_HEADER_BYTES } from './sniff.ts';
  * Deterministic: tensors lie widest dtype first, then by name; metadata by key. With the header padded by spaces to a
  * multiple of 8, every tensor lies aligned to its element.
  *
- * @throws FileError `safetensors-size` when a tensor's bytes and shape disagree, `safetensors-type` for a shape that is
- * not made of non-negative integers, `safetensors-name` for the name `__metadata__` or half of a surrogate pair,
- * `safetensors-proto` for `__proto__`, `safetensors-header-too-long`, `file-too-large` when memory does not suffice.
+ * @throws FileError `file-too-large` when memory does not suffice, and as {@link safetensorsParts}.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, FileTensor>,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
+  const parts = safetensorsParts(tensors, metadata);
+  const out = allocate(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let position = 0;
+  for (const part of parts) {
+    out.set(part, position);
+    position += part.byteLength;
+  }
+  return out;
+}
+
+/**
+ * The bytes that {@link encodeSafetensors} puts into one array, header first; the tensors' are views. For files that
+ * need not be in memory a second time.
+ *
+ * @throws FileError `safetensors-size` when a tensor's bytes and shape disagree, `safetensors-type` for a shape that is
+ * not made of non-negative integers, `safetensors-name` for the name `__metadata__` or half of a surrogate pair,
+ * `safetensors-proto` for `__proto__`, `safetensors-header-too-long`.
+ */
+export function safetensorsParts(
+  tensors: ReadonlyMap<string, FileTensor>,
+  metadata: ReadonlyMap<string, string> = new Map(),
+): Uint8Array[] {
   const ordered = [...tensors].sort(
     ([nameA, a], [nameB, b]) => bytesPerElement(b.dtype) - bytesPerElement(a.dtype) || compare(nameA, nameB),
   );
@@ -46,16 +66,10 @@ export function encodeSafetensors(
       'Write several files, or less metadata.',
     );
   }
-  const out = allocate(8 + padded + offset);
-  new DataView(out.buffer).setBigUint64(0, BigInt(padded), true);
-  out.set(header, 8);
-  out.fill(0x20, 8 + header.byteLength, 8 + padded);
-  let position = 8 + padded;
-  for (const [, { bytes }] of ordered) {
-    out.set(bytes, position);
-    position += bytes.byteLength;
-  }
-  return out;
+  const start = new Uint8Array(8 + padded).fill(0x20, 8 + header.byteLength);
+  new DataView(start.buffer).setBigUint64(0, BigInt(padded), true);
+  start.set(header, 8);
+  return [start, ...ordered.map(([, { bytes }]) => bytes)];
 }
 
 function allocate(length: number): Uint8Array<ArrayBuffer> {

@@ -1,11 +1,12 @@
 import { FileError } from '@lua-webgpu/kernels';
+import { errorCode, syncFolder, unwritable } from './disk.ts';
 
 /**
  * Writes a file so that at every moment, a crash included, `path` holds either its old content or all of the new one
  * (Node only): a temporary file in the same folder, fsync, rename, fsync of the folder. A symbolic link is followed;
  * the permissions of an existing file are kept.
  *
- * @throws FileError `file-unwritable`; the existing file is then untouched and no temporary file is left. (Only when
+ * @throws FileError `file-unwritable`, `file-disk-full`; the existing file is then untouched and no temporary file is left. (Only when
  * the very last step, fsync of the folder, fails is the new file already in place.)
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
@@ -53,35 +54,4 @@ async function resolveTarget(path: string): Promise<{ path: string; mode?: numbe
     throw new FileError('file-unwritable', `${path} is ${what}`, 'Name a file to write.');
   }
   return { path: await realpath(path), mode: found.mode & 0o7777 };
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const { open } = await import('node:fs/promises');
-  try {
-    await using handle = await open(folder, 'r');
-    await handle.sync();
-  } catch (error) {
-    // Windows and some network file systems cannot fsync a folder; the rename itself has succeeded.
-    if (!['EPERM', 'EISDIR', 'EINVAL', 'EACCES', 'ENOTSUP'].includes(errorCode(error))) throw error;
-  }
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
-}
-
-function unwritable(path: string, cause: unknown): FileError {
-  const code = errorCode(cause);
-  const fixes: Readonly<Record<string, string>> = {
-    ENOENT: 'Create the folder first.',
-    ENOTDIR: 'A part of the path is a file; choose another path.',
-    ENOSPC: 'Free some space on the disk.',
-    EDQUOT: 'Free some space within your quota.',
-    EROFS: 'The file system is read-only; choose another folder.',
-    EACCES: 'Give yourself permission to write there, or choose another folder.',
-    EPERM: 'Give yourself permission to write there, or choose another folder.',
-    ENAMETOOLONG: 'Choose a shorter name.',
-  };
-  const fix = fixes[code] ?? 'Check the disk and the path.';
-  return new FileError('file-unwritable', `${path} cannot be written (${code})`, fix, { cause });
 }

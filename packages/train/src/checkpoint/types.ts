@@ -101,11 +101,3 @@ export interface BestCheckpoint {
   /** Name of the checkpoint's folder. */
   readonly checkpoint: string;
 }
-
-// writeCheckpoint(folder, content, { signal? }): Promise<CheckpointInfo>
-// findCheckpoints(folder): Promise<CheckpointSearch>
-// readCheckpoint(path): Promise<CheckpointInfo & CheckpointContent>
-// applyRetention(folder, policy): Promise<{ deleted: string[]; broken: BrokenCheckpoint[] }>
-// readBest(folder): Promise<BestCheckpoint | undefined>
-// recordBest(folder, candidate, 'max' | 'min'): Promise<boolean>
-// cleanLeftovers(folder): Promise<string[]>

@@ -1,0 +1,105 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import type { FileError } from '@lua-webgpu/kernels';
+import { unwritable } from '@lua-webgpu/tensor';
+
+/** What waits for space on a full disk; beyond it the oldest records are given up. */
+const MAX_PENDING_BYTES = 2 ** 24;
+
+export interface AppendResult {
+  /** Why the record, and all before it that wait, are not in the file yet. */
+  readonly error: FileError | undefined;
+  /** Records in memory that the next call will try to write first. */
+  readonly pending: number;
+  /** Records given up since the file was opened. */
+  readonly lost: number;
+}
+
+/**
+ * A file that grows by whole records. A record that cannot be written (a full disk) leaves no part of itself, waits in
+ * memory and goes into the file, in its place, with the next one that can: `append` does not throw.
+ */
+export class AppendFile {
+  readonly path: string;
+  readonly #file: FileHandle;
+  #size: number;
+  #pending: Uint8Array[] = [];
+  #lost = 0;
+  /** One write at a time, in the order of the calls. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, file: FileHandle, size: number) {
+    this.path = path;
+    this.#file = file;
+    this.#size = size;
+  }
+
+  /** @throws FileError `file-unwritable`, `file-disk-full` */
+  static async open(path: string): Promise<AppendFile> {
+    try {
+      const file = await open(path, 'a');
+      return new AppendFile(path, file, (await file.stat()).size);
+    } catch (error) {
+      throw unwritable(path, error);
+    }
+  }
+
+  append(record: Uint8Array): Promise<AppendResult> {
+    return this.#inTurn(async () => {
+      this.#pending.push(record);
+      return this.#flush();
+    });
+  }
+
+  /** Tries what waits once more, and waits until all is on the disk itself. */
+  sync(): Promise<AppendResult> {
+    return this.#inTurn(async () => {
+      const result = await this.#flush();
+      if (result.error) return result;
+      try {
+        await this.#file.sync();
+        return result;
+      } catch (error) {
+        return { ...result, error: unwritable(this.path, error) };
+      }
+    });
+  }
+
+  /** As `sync`, and closes the file. */
+  async close(): Promise<AppendResult> {
+    const result = await this.sync();
+    await this.#inTurn(() => this.#file.close());
+    return { ...result, pending: 0, lost: this.#lost + this.#pending.length };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #flush(): Promise<AppendResult> {
+    let error: FileError | undefined;
+    while (this.#pending[0] && !error) {
+      const [record] = this.#pending;
+      try {
+        await this.#file.writeFile(record);
+        this.#size += record.byteLength;
+        this.#pending.shift();
+      } catch (cause) {
+        error = unwritable(this.path, cause);
+        // A disk that fills up takes the first part of a record. Truncating needs no space.
+        await this.#file.truncate(this.#size).catch(() => undefined);
+      }
+    }
+    this.#forget();
+    return { error, pending: this.#pending.length, lost: this.#lost };
+  }
+
+  #forget(): void {
+    let bytes = this.#pending.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    while (bytes > MAX_PENDING_BYTES) {
+      bytes -= this.#pending.shift()?.byteLength ?? 0;
+      this.#lost += 1;
+    }
+  }
+}
