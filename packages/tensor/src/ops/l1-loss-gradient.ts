@@ -1,6 +1,6 @@
 import { l1LossGradientFamily, l1LossGradient as record, ShapeError } from '@lua-webgpu/kernels';
 import { elements, formatShape, requireDType, type Shape, type Tensor } from '../core/index.ts';
-import { apply, type NdArray, type OpDefinition, required } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, required } from './define.ts';
 import { l1LossGradientReference, requirePair } from './l1-loss.ts';
 import { ulpBound } from './tolerance.ts';
 
@@ -58,6 +58,8 @@ export const l1LossGradientOp: OpDefinition<object> = {
   ],
 
   tolerance: (_inputs, _attributes, reference) => ulpBound(2, reference, 2 ** -126),
+
+  vjp: firstOrder,
 };
 
 /**
