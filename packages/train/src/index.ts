@@ -1,5 +1,6 @@
 export * from './checkpoint/index.ts';
 export * from './config/index.ts';
 export * from './data/index.ts';
+export * from './losses/index.ts';
 export * from './metrics/index.ts';
 export * from './run/index.ts';
