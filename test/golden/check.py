@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import torch
 
+from losses import run_term
 from operators import fft2, gaussian_blur, resize, scharr
 from storage import PARAM_RULES, fill_parameters, read_safetensors
 from swinir import SwinIR, partition, unpartition, window_attention
@@ -144,6 +145,49 @@ def check_operators(report, data):
         )
 
 
+LUA_TERMS = {
+    "z_l1": ("l1_latent", {}),
+    "z_fft_backward": ("fft_latent", {}),
+    "x_ds2_aa": ("downsample", {}),
+    "x_ds4_aa": ("downsample", {"factor": 4}),
+    "x_hf_k5_s1": ("high_frequency", {}),
+    "x_hf_k9_s2": ("high_frequency", {"kernel_size": 9, "sigma": 2.0}),
+    "x_l1": ("l1_pixel", {}),
+    "x_fft_backward": ("fft_pixel", {}),
+    "x_eagle_official": ("eagle", {"high_pass": "original"}),
+}
+
+
+@torch.enable_grad()
+def check_loss(report, label, term, options, inputs, expected):
+    """Value and gradient of one loss; inputs are (prediction, target), expected (value, gradient)."""
+    p, t = (tensor(each) for each in inputs)
+    p.requires_grad_()
+    loss = run_term(term, p, t, options)
+    loss.backward()
+    for what, value, wanted in zip(("value", "gradient"), (loss, p.grad), expected):
+        report.compare(f"{label} {what}", value, wanted)
+
+
+def check_losses(report, data):
+    tensors, _ = read_safetensors(data / "loss_lua_terms.safetensors")
+    for name, (term, options) in LUA_TERMS.items():
+        inputs = [tensors[f"in.{name[0]}_{role}"] for role in ("pred", "target")]
+        expected = [tensors[f"{name}/out.loss"], tensors[f"{name}/grad.pred"]]
+        check_loss(report, f"loss_lua_terms {name}", term, options, inputs, expected)
+    tensors, _ = read_safetensors(data / "loss_eagle.safetensors")
+    for name in sorted(k.split("/")[0] for k in tensors if k.endswith("in.pred")):
+        patch, _, cutoff = name.split("_p")[1].removesuffix("_trailing").partition("_c")
+        options = {"patch_size": int(patch), "cutoff": float(cutoff or 0.5)}
+        inputs = [tensors[f"{name}/in.{role}"] for role in ("pred", "target")]
+        for kind, loss, gradient in (
+            ("original", "official_loss", "official_pred"),
+            ("gaussian", "variant.mask_gauss_hp.loss", "variant.mask_gauss_hp.pred"),
+        ):
+            expected = [tensors[f"{name}/out.{loss}"], tensors[f"{name}/grad.{gradient}"]]
+            check_loss(report, f"loss_eagle {name} {kind}", "eagle", {**options, "high_pass": kind}, inputs, expected)
+
+
 def check_calibration(report, folder):
     """A model that was trained: its weights, its config file, its results on real latents."""
     for example in sorted(folder.glob("*-example.safetensors")):
@@ -172,6 +216,7 @@ def check_all(folder, calibration):
         check_networks(report, data)
         check_stages(report, data)
         check_operators(report, data)
+        check_losses(report, data)
     if calibration:
         check_calibration(report, pathlib.Path(calibration))
     if report.bad:

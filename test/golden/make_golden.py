@@ -18,6 +18,7 @@ import torch
 
 import check
 import weight_files
+from losses import LOSSES
 from operators import OPERATORS
 from storage import fill_parameters, hash_values, write_safetensors
 from swinir import SwinIR
@@ -265,6 +266,10 @@ def write_all():
         amp=0.5,
     )
     for seed, (name, (build, about)) in enumerate(OPERATORS.items(), start=3001):
+        case = Case(name, seed, about)
+        build(case)
+        case.write()
+    for seed, (name, (build, about)) in enumerate(LOSSES.items(), start=3401):
         case = Case(name, seed, about)
         build(case)
         case.write()

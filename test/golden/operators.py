@@ -5,17 +5,17 @@ import torch.nn.functional as F
 
 from swinir import window_attention
 
-GAUSSIAN_SIZE, GAUSSIAN_SIGMA = 5, 1.0
+GAUSSIAN_SIZE, GAUSSIAN_SIGMA = 5, 1.0  # LUA's
 SCHARR_X = ((-3.0, 0.0, 3.0), (-10.0, 0.0, 10.0), (-3.0, 0.0, 3.0))
 
 
-def gaussian_blur(x):
-    """Each channel with the 5-tap kernel exp(-d^2/2), normalised over its taps, on both axes; reflection by 2."""
-    d = torch.arange(GAUSSIAN_SIZE, dtype=x.dtype) - GAUSSIAN_SIZE // 2
-    taps = torch.exp(-(d**2) / (2 * GAUSSIAN_SIGMA**2))
+def gaussian_blur(x, size=GAUSSIAN_SIZE, sigma=GAUSSIAN_SIGMA):
+    """Each channel with the kernel exp(-d^2 / 2 sigma^2), normalised over its taps, on both axes; reflection."""
+    d = torch.arange(size, dtype=x.dtype) - size // 2
+    taps = torch.exp(-(d**2) / (2 * sigma**2))
     taps = taps / taps.sum()
-    channels, reach = x.shape[1], GAUSSIAN_SIZE // 2
-    kernel = torch.outer(taps, taps).expand(channels, 1, GAUSSIAN_SIZE, GAUSSIAN_SIZE)
+    channels, reach = x.shape[1], size // 2
+    kernel = torch.outer(taps, taps).expand(channels, 1, size, size)
     return F.conv2d(F.pad(x, (reach,) * 4, mode="reflect"), kernel, groups=channels)
 
 
