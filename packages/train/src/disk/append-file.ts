@@ -22,6 +22,8 @@ export class AppendFile {
   readonly path: string;
   readonly #file: FileHandle;
   #size: number;
+  /** Whether the first part of a record stands behind `#size`. */
+  #torn = false;
   #pending: Uint8Array[] = [];
   #lost = 0;
   /** One write at a time, in the order of the calls. */
@@ -33,10 +35,13 @@ export class AppendFile {
     this.#size = size;
   }
 
-  /** @throws FileError `file-unwritable`, `file-disk-full` */
-  static async open(path: string): Promise<AppendFile> {
+  /**
+   * @param flags `ax` refuses a file that is there
+   * @throws FileError `file-unwritable`, `file-disk-full`
+   */
+  static async open(path: string, flags: 'a' | 'ax' = 'a'): Promise<AppendFile> {
     try {
-      const file = await open(path, 'a');
+      const file = await open(path, flags);
       return new AppendFile(path, file, (await file.stat()).size);
     } catch (error) {
       throw unwritable(path, error);
@@ -79,20 +84,29 @@ export class AppendFile {
 
   async #flush(): Promise<AppendResult> {
     let error: FileError | undefined;
-    while (this.#pending[0] && !error) {
-      const [record] = this.#pending;
-      try {
-        await this.#file.writeFile(record);
-        this.#size += record.byteLength;
-        this.#pending.shift();
-      } catch (cause) {
-        error = unwritable(this.path, cause);
-        // A disk that fills up takes the first part of a record. Truncating needs no space.
-        await this.#file.truncate(this.#size).catch(() => undefined);
-      }
+    try {
+      await this.#trim();
+      for (; this.#pending[0]; this.#pending.shift()) await this.#write(this.#pending[0]);
+    } catch (cause) {
+      error = unwritable(this.path, cause);
+      // Now, so that readers see whole records; where it fails, again before the next write.
+      await this.#trim().catch(() => undefined);
     }
     this.#forget();
     return { error, pending: this.#pending.length, lost: this.#lost };
+  }
+
+  async #write(record: Uint8Array): Promise<void> {
+    this.#torn = true;
+    await this.#file.writeFile(record);
+    this.#size += record.byteLength;
+    this.#torn = false;
+  }
+
+  /** A disk that fills up takes the first part of a record. Truncating needs no space. */
+  async #trim(): Promise<void> {
+    if (this.#torn) await this.#file.truncate(this.#size);
+    this.#torn = false;
   }
 
   #forget(): void {

@@ -1,16 +1,10 @@
 import type { FileError } from '@lua-webgpu/kernels';
-import type {
-  CheckpointContent,
-  CheckpointInfo,
-  CheckpointSearch,
-  RetentionPolicy,
-} from '../checkpoint/index.ts';
-import type { MetricLine } from './lines.ts';
+import type { RetentionPolicy } from '../checkpoint/index.ts';
 
 /** What became of a write that training survives when it fails. */
-export type Outcome<T = unknown> =
+export type Outcome<T = object> =
   | ({ readonly ok: true } & T)
-  /** `disk-full` or `file-unwritable`; it went to `onAlarm` too. */
+  /** What lacks, as `file-disk-full`; it went to `onAlarm` too. */
   | { readonly ok: false; readonly error: FileError };
 
 export interface RunFolderOptions {
@@ -29,31 +23,22 @@ export interface SaveOptions {
   readonly signal?: AbortSignal;
 }
 
-/**
- * RunFolder.open(path, options) locks, cleans leftovers of dead processes and looks for checkpoints;
- * `start` then cuts the metrics behind the step that training goes on from.
- */
-export interface RunFolderFace {
-  readonly path: string;
-  /** What was in checkpoints/ when the folder was opened. */
-  readonly found: CheckpointSearch;
-  /** The text of config.yaml where there is a run already. */
-  readonly previousConfig: string | undefined;
-  start(begin: { readonly config: string; readonly step: number }): Promise<void>;
-  append(line: MetricLine): Promise<Outcome<{ readonly pending: 0 }>>;
-  saveSample(sample: {
-    readonly step: number;
-    readonly stage: string;
-    readonly name: string;
-    readonly png: Uint8Array;
-  }): Promise<Outcome<{ readonly file: string }>>;
-  saveCheckpoint(
-    content: CheckpointContent,
-    options: SaveOptions,
-  ): Promise<Outcome<{ readonly checkpoint: CheckpointInfo; readonly best: boolean }>>;
-  /** Writes report.html. */
-  report(): Promise<Outcome<{ readonly file: string }>>;
-  close(): Promise<void>;
+/** How a run begins, or goes on. */
+export interface RunBeginning {
+  /** The resolved configuration, text for config.yaml. */
+  readonly config: string;
+  /** The step of the checkpoint that training goes on from; undefined where it starts anew. */
+  readonly step?: number | undefined;
+}
+
+/** A validation picture. */
+export interface Sample {
+  readonly step: number;
+  readonly stage: string;
+  /** A part of a file name, as `x2`. */
+  readonly name: string;
+  /** The PNG file's bytes. */
+  readonly png: Uint8Array;
 }
 
 /** One moment of training, for a person. */

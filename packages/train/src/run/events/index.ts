@@ -1,0 +1,3 @@
+/** TensorBoard event files: TFRecord framing around protocol-buffer messages, written by hand. */
+
+export { EventFile } from './event-file.ts';
