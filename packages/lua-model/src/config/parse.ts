@@ -1,9 +1,9 @@
 import { FileError } from '@lua-webgpu/kernels';
 import * as z from 'zod';
 import { luaConfig, swinirConfig } from './layouts.ts';
-import { type KnownKeys, problemsOf, refusal } from './problems.ts';
+import { type KnownKeys, type Problem, problemsOf, refusal, shown } from './problems.ts';
 import { relationProblems } from './relations.ts';
-import { FORMAT_VERSION, keysOf, lua, swinir } from './schema.ts';
+import { FORMAT_VERSION, fixedFields, keysOf, lua, swinir } from './schema.ts';
 import type { LuaConfig } from './types.ts';
 
 /**
@@ -74,7 +74,22 @@ function read<T>(
 ): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
-  throw refusal(source, problemsOf(result.error.issues, json, knownAt));
+  throw refusal(source, problemsOf(result.error.issues, json, knownAt, unsupported));
+}
+
+/** The problem of an option that has one value here. */
+function unsupported(path: readonly PropertyKey[], value: unknown): Problem | undefined {
+  const [key] = path;
+  if (typeof key !== 'string' || !Object.hasOwn(fixedFields, key)) return undefined;
+  const { value: ours, why } = fixedFields[key as keyof typeof fixedFields];
+  return {
+    code: 'config-unsupported',
+    message: `${key} is ${shown(value)}, but here it is always ${shown(ours)}: ${why}`,
+    fix:
+      key === 'drop_path_rate'
+        ? 'Remove it: it does nothing in inference.'
+        : `A model made with another ${key} cannot run here.`,
+  };
 }
 
 function knownIn(layout: 'lua' | 'swinir'): (path: readonly PropertyKey[]) => KnownKeys {

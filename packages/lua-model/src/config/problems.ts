@@ -1,7 +1,6 @@
 import { FileError } from '@lua-webgpu/kernels';
 import type * as z from 'zod';
 import { closest } from './closest.ts';
-import { fixedFields } from './schema.ts';
 
 /** One thing that is wrong with a config, before it becomes an error. */
 export interface Problem {
@@ -14,12 +13,17 @@ export interface Problem {
     | 'config-version';
   readonly message: string;
   readonly fix: string;
+  /** Of the value that is wrong, or of the map that holds a wrong key, with that key. */
+  readonly path?: readonly PropertyKey[];
 }
 
 const AT_MOST = 5;
 
-/** The error for some problems: code and fix of the first, the sentences of all (unknown keys come first). */
-export function refusal(source: string, problems: readonly Problem[]): FileError {
+/**
+ * The error for some problems: code and fix of the first, the sentences of all (unknown keys come first).
+ * @param source goes before the sentences; undefined where these say it themselves
+ */
+export function refusal(source: string | undefined, problems: readonly Problem[]): FileError {
   const unknown = (problem: Problem) => problem.code === 'config-unknown-key';
   const sorted = [...problems.filter(unknown), ...problems.filter((problem) => !unknown(problem))];
   const sentences = sorted.slice(0, AT_MOST).map(({ message }) => message);
@@ -27,7 +31,7 @@ export function refusal(source: string, problems: readonly Problem[]): FileError
   const first = sorted[0];
   return new FileError(
     first?.code ?? 'config-type',
-    `${source}: ${sentences.join('; ')}`,
+    `${source === undefined ? '' : `${source}: `}${sentences.join('; ')}`,
     first?.fix ?? 'See the preset configurations for examples.',
   );
 }
@@ -68,6 +72,7 @@ function unknownKey(key: string, path: readonly PropertyKey[], known: KnownKeys)
       code: 'config-unknown-key',
       message: `${shown(key)} does not belong here`,
       fix: known.elsewhere.sentence,
+      path: [...path, key],
     };
   }
   const guess = closest(key, known.here);
@@ -76,14 +81,21 @@ function unknownKey(key: string, path: readonly PropertyKey[], known: KnownKeys)
     code: 'config-unknown-key',
     message: `unknown key ${shown(place)}${hint}`,
     fix: guess === undefined ? `Remove it; the keys are ${known.here.join(', ')}.` : `Write ${shown(guess)}.`,
+    path: [...path, key],
   };
 }
 
-/** What zod found, as problems. `knownAt` gives the keys that may stand at a path. */
+/**
+ * What zod found, as problems. Every schema must carry, as its message, a phrase that completes 'x is …, expected'.
+ *
+ * @param knownAt the keys that may stand at a path
+ * @param special problems of values that deserve other words than 'x is …, expected …'
+ */
 export function problemsOf(
   issues: readonly z.core.$ZodIssue[],
   json: unknown,
   knownAt: (path: readonly PropertyKey[]) => KnownKeys,
+  special: (path: readonly PropertyKey[], value: unknown) => Problem | undefined = () => undefined,
 ): Problem[] {
   return issues.flatMap((issue): Problem[] => {
     const { path } = issue;
@@ -91,30 +103,18 @@ export function problemsOf(
       return issue.keys.map((key) => unknownKey(key, path, knownAt(path)));
     }
     const value = valueAt(json, path);
+    const other = special(path, value);
+    if (other) return [other];
     const name = pathText(path);
-    const [key] = path;
-    if (typeof key === 'string' && Object.hasOwn(fixedFields, key)) {
-      return [unsupported(key as keyof typeof fixedFields, value)];
-    }
     const fix = `Make it ${issue.message}.`;
     if (value === undefined && path.length > 0) {
-      return [{ code: 'config-missing', message: `${name} is missing, expected ${issue.message}`, fix }];
+      return [
+        { code: 'config-missing', message: `${name} is missing, expected ${issue.message}`, fix, path },
+      ];
     }
     const message = `${name || 'the config'} is ${shown(value)}, expected ${issue.message}`;
     const wrongType =
       issue.code === 'invalid_type' || (issue.code === 'invalid_value' && typeof value !== 'string');
-    return [{ code: wrongType ? 'config-type' : 'config-range', message, fix }];
+    return [{ code: wrongType ? 'config-type' : 'config-range', message, fix, path }];
   });
-}
-
-function unsupported(key: keyof typeof fixedFields, value: unknown): Problem {
-  const { value: ours, why } = fixedFields[key];
-  return {
-    code: 'config-unsupported',
-    message: `${key} is ${shown(value)}, but here it is always ${shown(ours)}: ${why}`,
-    fix:
-      key === 'drop_path_rate'
-        ? 'Remove it: it does nothing in inference.'
-        : `A model made with another ${key} cannot run here.`,
-  };
 }
