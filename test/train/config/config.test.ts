@@ -236,7 +236,7 @@ describe('property', () => {
         const config = parse(JSON.stringify(json));
         expect(parse(formatConfig(config))).toEqual(config);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 });

@@ -28,26 +28,28 @@ const MAX_DEPTH = 32;
  * @throws FileError `config-yaml` for text that is not one YAML document of maps with plain keys
  */
 export function parseNode(text: string, file: string): ConfigNode {
+  if (text.trimStart().startsWith('<')) throw notYaml(`${file}:1`, 'this is HTML or XML');
   const lines = new LineCounter();
   const document = parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter: lines, prettyErrors: false });
   const lineOf = (offset: number) => lines.linePos(offset).line;
   const [problem] = [...document.errors, ...document.warnings];
-  if (problem) throw notYaml(`${file}:${lineOf(problem.pos[0])}`, problem.message, text);
+  if (problem) throw notYaml(`${file}:${lineOf(problem.pos[0])}`, problem.message);
   let count = 0;
   const convert = (yaml: ParsedNode | null, offset: number, depth: number): ConfigNode => {
     const start = yaml?.range[0] ?? offset;
     const place = `${file}:${lineOf(start)}`;
     if (++count > MAX_NODES || depth > MAX_DEPTH) {
-      throw notYaml(place, 'it is nested too deep, or its aliases unfold to too much', text);
+      throw notYaml(place, 'it is nested too deep, or its aliases unfold to too much');
     }
     if (isAlias(yaml)) {
       const target = yaml.resolve(document) as ParsedNode | undefined;
-      return { place, value: convert(target ?? null, start, depth + 1).value };
+      if (!target) throw notYaml(place, `nothing is called &${yaml.source}`);
+      return { place, value: convert(target, start, depth + 1).value };
     }
     if (isMap(yaml)) {
       const entries = yaml.items.map(({ key, value }): [string, ConfigNode] => {
         if (!isScalar(key) || typeof key.value === 'object') {
-          throw notYaml(place, 'a key is no plain word', text);
+          throw notYaml(place, 'a key is no plain word');
         }
         const at = key.range?.[0] ?? start;
         const converted = convert(value as ParsedNode | null, at, depth + 1);
@@ -61,19 +63,17 @@ export function parseNode(text: string, file: string): ConfigNode {
     }
     const value = isScalar(yaml) ? yaml.value : null;
     if (value !== null && !['string', 'number', 'boolean'].includes(typeof value)) {
-      throw notYaml(place, `${String(value)} is neither text, number, true, false nor null`, text);
+      throw notYaml(place, `${String(value)} is neither text, number, true, false nor null`);
     }
     return { place, value: value as null | string | number | boolean };
   };
   return convert(document.contents, 0, 0);
 }
 
-function notYaml(place: string, what: string, text: string): FileError {
-  const start = text.trimStart();
-  const kind = start.startsWith('<') ? 'this is HTML or XML' : what.replace(/\.$/, '');
+function notYaml(place: string, what: string): FileError {
   return new FileError(
     'config-yaml',
-    `${place}: not a YAML configuration: ${kind}`,
+    `${place}: not a YAML configuration: ${what.replace(/\.$/, '')}`,
     'Give a YAML file; recipes/ has examples.',
   );
 }

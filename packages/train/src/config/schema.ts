@@ -44,12 +44,14 @@ const side = whole(2, 65536).nullable().default(null);
 const weight = notNegative();
 const plainTerm = map({ weight }).optional();
 
+const factor = 'a whole number from 2 to 16, or "scale"';
+
 const loss = map({
   l1_latent: plainTerm,
   fft_latent: plainTerm,
   downsample: map({
     weight,
-    factor: z.union([whole(2, 16), z.literal('scale')], 'a whole number from 2 to 16, or "scale"').default(2),
+    factor: z.union([z.int(factor).min(2, factor).max(16, factor), z.literal('scale')], factor).default(2),
   }).optional(),
   high_frequency: map({
     weight,
