@@ -40,7 +40,7 @@ export class ShapeError extends LuaWebGpuError {}
 /** Use after dispose, operands of two devices or of unrelated scopes. Codes: `tensor-*`, `scope-*`. */
 export class LifetimeError extends LuaWebGpuError {}
 
-/** A file that is not what it should be. Codes: `safetensors-*`, `pth-*`, `config-*`, `file-*`. */
+/** A file that is not what it should be. Codes: `safetensors-*`, `pth-*`, `config-*`, `image-*`, `file-*`. */
 export class FileError extends LuaWebGpuError {}
 
 /** NaN or infinity where finite values are required. Code: `non-finite`. */

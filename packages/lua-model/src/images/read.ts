@@ -3,7 +3,7 @@ import { readFileBytes, type SniffedFile, sniffFile } from '@lua-webgpu/tensor';
 import type { Metadata } from 'sharp';
 import type { RgbImage } from './rgb-image.ts';
 import { loadSharp } from './sharp.ts';
-import { toRgb } from './to-rgb.ts';
+import { profileUse, toRgb } from './to-rgb.ts';
 
 export interface ReadImageOptions {
   /** Pictures with more pixels are refused before they are decoded; 2^28, about 268 million. */
@@ -44,12 +44,13 @@ export async function readImage(
   const sniffed = sniffFile(bytes);
   if (sniffed && sniffed.kind !== 'image') throw wrongKind(source, sniffed);
   // 'warning' is the level at which a JPEG with damaged data is refused and not filled up with grey.
-  const open = (limit: number | false) => sharp(bytes, { failOn: 'warning', limitInputPixels: limit });
+  const failOn = 'warning';
   try {
-    const metadata = await open(false).metadata();
+    const metadata = await sharp(bytes, { failOn, limitInputPixels: false }).metadata();
     checkFormat(metadata, source);
     checkPixels(metadata, maxPixels, source);
-    return await toRgb(open(maxPixels), metadata);
+    const ignoreIcc = profileUse(metadata) !== 'applied';
+    return await toRgb(sharp(bytes, { failOn, limitInputPixels: maxPixels, ignoreIcc }), metadata);
   } catch (cause) {
     throw cause instanceof FileError ? cause : undecodable(source, sniffed, cause);
   }
@@ -64,16 +65,18 @@ function wrongKind(source: string, { kind, description, fix }: SniffedFile): Fil
 }
 
 const readFormats = ['png', 'jpeg', 'webp', 'tiff', 'heif'];
-const readSpaces = ['srgb', 'rgb16', 'b-w', 'grey16', 'cmyk'];
+/** Colour channels by space; one more may be alpha. */
+const colourChannels: Readonly<Record<string, number>> = { 'b-w': 1, grey16: 1, srgb: 3, rgb16: 3, cmyk: 4 };
 
 function checkFormat({ format, compression, space, depth, channels }: Metadata, source: string): void {
   const refuse = (what: string) => new FileError('image-format', `${source} is ${what}`, CONVERT);
   if (!readFormats.includes(format)) throw refuse(`a picture of the format ${format}`);
   if (format === 'heif' && compression !== 'av1')
     throw refuse(`a HEIF picture compressed with ${compression}`);
-  if (!readSpaces.includes(space)) throw refuse(`a ${format} picture in the colour space ${space}`);
+  const colours = colourChannels[space];
+  if (colours === undefined) throw refuse(`a ${format} picture in the colour space ${space}`);
   if (depth !== 'uchar' && depth !== 'ushort') throw refuse(`a ${format} picture with ${depth} pixels`);
-  if (channels > 5) throw refuse(`a ${format} picture with ${channels} channels`);
+  if (channels > colours + 1) throw refuse(`a ${format} picture with ${channels} channels`);
 }
 
 function checkPixels({ width, height }: Metadata, maxPixels: number, source: string): void {

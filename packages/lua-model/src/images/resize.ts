@@ -5,7 +5,8 @@ import { type RgbImage, requireImage } from './rgb-image.ts';
  * A picture resized on the host by the bicubic of data preparation: a = −0.5, widened where the picture becomes smaller
  * (antialias). The weights are those of the op `resize2d`; sums are float64, the width comes first and is rounded to
  * float32 between, as Pillow's BICUBIC does for images of floats. The result is clamped to [0, 1] and not rounded to 8
- * bits, so that it differs from Pillow's on 8-bit images, which rounds after each axis, by up to a level.
+ * bits. Pillow on 8-bit images rounds and clamps after each axis: photographs at half the side differ by up to 5
+ * levels at single pixels, 57 dB PSNR over all.
  *
  * @throws ShapeError `image-shape` for an empty picture or size
  */

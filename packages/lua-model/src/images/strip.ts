@@ -12,9 +12,11 @@ export interface StripPanel {
 const ADVANCE = GLYPH_WIDTH + 1;
 const LINE = GLYPH_HEIGHT + 3;
 const GAP = 4;
+/** A column is at least this much wider than its label, which is more than the gap between two words. */
+const LABEL_GAP = 2 * ADVANCE;
 
-/** Lines of text take about this share of the width of a picture, so that they can be read when the strip is shrunk. */
-const TEXT_SHARE = 2 / 3;
+/** A line is at most this share of a picture's height. */
+const LINE_SHARE = 1 / 12;
 
 /**
  * Sets pictures side by side on white, each with its label beneath. A column is as wide as its picture or its label,
@@ -28,7 +30,7 @@ export function labelledStrip(panels: readonly StripPanel[]): RgbImage {
   for (const { image } of panels) requireImage('labelledStrip', image);
   const lines = panels.map(({ label }) => label.split('\n'));
   const unit = textScale(panels, lines);
-  const columns = panels.map(({ image }, i) => Math.max(image.width, textWidth(lines[i] ?? []) * unit));
+  const columns = panels.map(({ image }, i) => Math.max(image.width, columnWidth(lines[i] ?? []) * unit));
   const tallest = Math.max(...panels.map(({ image }) => image.height));
   const textHeight = Math.max(...lines.map((each) => each.length)) * LINE * unit;
   const gap = GAP * unit;
@@ -47,17 +49,17 @@ export function labelledStrip(panels: readonly StripPanel[]): RgbImage {
   return strip;
 }
 
-/** Pixels per font pixel: as large as the longest label allows, at least 1. */
+/** Pixels per font pixel: as large as fits below the pictures without making columns wider, at least 1. */
 function textScale(panels: readonly StripPanel[], lines: readonly (readonly string[])[]): number {
-  const fitting = panels.map(
-    ({ image }, i) => (TEXT_SHARE * image.width) / Math.max(1, textWidth(lines[i] ?? [])),
+  const fitting = panels.map(({ image: { width, height } }, i) =>
+    Math.min(width / columnWidth(lines[i] ?? []), (LINE_SHARE * height) / LINE),
   );
   return Math.max(1, Math.floor(Math.min(...fitting)));
 }
 
-/** Width of the longest line in font pixels. */
-function textWidth(lines: readonly string[]): number {
-  return Math.max(...lines.map((line) => Math.max(0, [...line].length * ADVANCE - 1)));
+/** What a label asks for, in font pixels. */
+function columnWidth(lines: readonly string[]): number {
+  return Math.max(...lines.map((line) => [...line].length * ADVANCE)) + LABEL_GAP;
 }
 
 function place(strip: RgbImage, { width, height, data }: RgbImage, left: number, top: number): void {

@@ -12,7 +12,11 @@ export function imageToTensor(scope: Scope, image: RgbImage): Tensor {
  * @throws ShapeError `image-shape` for no pictures, or for pictures of several sizes
  */
 export function imagesToTensor(scope: Scope, images: readonly RgbImage[]): Tensor {
-  const [{ width, height } = { width: 0, height: 0 }] = images;
+  const [first] = images;
+  if (first === undefined) {
+    throw new ShapeError('image-shape', 'imagesToTensor: there are no pictures', 'Pass at least one.');
+  }
+  const { width, height } = first;
   const area = width * height;
   const planes = new Float32Array(images.length * 3 * area);
   for (const [b, image] of images.entries()) {

@@ -1,7 +1,7 @@
 import type { Metadata, Sharp } from 'sharp';
 import type { RgbImage } from './rgb-image.ts';
 
-/** Decodes a picture to sRGB; `notes` say what was changed on the way. */
+/** Decodes a picture, opened as `profileUse` says, to sRGB; `notes` say what was changed on the way. */
 export async function toRgb(
   picture: Sharp,
   metadata: Metadata,
@@ -13,7 +13,7 @@ export async function toRgb(
   const wide = isWide(metadata);
   let upright = picture.autoOrient().toColourspace(wide ? 'rgb16' : 'srgb');
   // With 16 bits sharp converts a profile to Display P3 to work in; this takes it from there to sRGB.
-  if (wide && profileOf(metadata) === 'applied') upright = upright.withIccProfile('srgb');
+  if (wide && profileUse(metadata) === 'applied') upright = upright.withIccProfile('srgb');
   const { data, info } = await upright
     .raw({ depth: wide ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true });
@@ -37,8 +37,11 @@ function largestLevel(metadata: Metadata): number {
   return (2 ** bits - 1) * 2 ** (16 - bits);
 }
 
-/** What becomes of the embedded ICC profile: libvips passes over broken ones, and over those of 16-bit grey. */
-function profileOf({ icc, space }: Metadata): 'none' | 'broken' | 'ignored' | 'applied' {
+/**
+ * What becomes of the embedded ICC profile. A broken one has to be ignored on purpose, or libvips takes sRGB in its
+ * place and converts that; libvips does not apply those of 16-bit grey.
+ */
+export function profileUse({ icc, space }: Metadata): 'none' | 'broken' | 'ignored' | 'applied' {
   if (icc === undefined) return 'none';
   if (icc.toString('latin1', 36, 40) !== 'acsp') return 'broken';
   return space === 'grey16' ? 'ignored' : 'applied';
@@ -46,7 +49,7 @@ function profileOf({ icc, space }: Metadata): 'none' | 'broken' | 'ignored' | 'a
 
 function colourNotes(metadata: Metadata): string[] {
   const notes: string[] = [];
-  const profile = profileOf(metadata);
+  const profile = profileUse(metadata);
   if (metadata.space === 'cmyk') {
     notes.push(`CMYK, converted to sRGB ${profile === 'applied' ? 'by its profile' : 'by a common profile'}`);
   } else if (profile === 'applied') {
