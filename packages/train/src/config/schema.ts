@@ -64,7 +64,7 @@ const loss = map({
   fft_pixel: plainTerm,
   eagle: map({
     weight,
-    high_pass: oneOf('gaussian', 'shifted').default('gaussian'),
+    high_pass: oneOf('gaussian', 'original').default('gaussian'),
     cutoff: positive().default(0.5),
     reduction: oneOf('mean', 'sum').default('mean'),
   }).optional(),

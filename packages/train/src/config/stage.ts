@@ -1,11 +1,9 @@
-import type { LossName, StageConfig } from './types.ts';
-
-/** The losses that compare decoded pixels. */
-const PIXEL_LOSSES: readonly LossName[] = ['downsample', 'high_frequency', 'l1_pixel', 'fft_pixel', 'eagle'];
+import { lossNames, lossTerms } from '../losses/index.ts';
+import type { StageConfig } from './types.ts';
 
 /** Whether a stage decodes its outputs. */
 export function needsPixels({ loss }: Pick<StageConfig, 'loss'>): boolean {
-  return PIXEL_LOSSES.some((name) => loss[name] !== undefined);
+  return lossNames.some((name) => loss[name] !== undefined && lossTerms[name].space === 'pixel');
 }
 
 /** How many steps, from the first, train all heads of a stage. */

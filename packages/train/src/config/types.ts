@@ -55,8 +55,6 @@ export interface LossConfig {
   readonly eagle?: EagleLossConfig;
 }
 
-export type LossName = keyof LossConfig;
-
 export interface LossTermConfig {
   /** Above 0. */
   readonly weight: number;
@@ -74,8 +72,8 @@ export interface HighFrequencyLossConfig extends LossTermConfig {
 }
 
 export interface EagleLossConfig extends LossTermConfig {
-  /** 'gaussian': 1 − exp(−(u² + v²) / 2f²), LUA's; 'shifted': 1 − exp(−(√(u² + v²) − f)² / 2), that of EAGLE's own code. */
-  readonly high_pass: 'gaussian' | 'shifted';
+  /** 'gaussian': 1 − exp(−(u² + v²) / 2f²), LUA's; 'original': 1 − exp(−(√(u² + v²) − f)² / 2), that of EAGLE's own code. */
+  readonly high_pass: 'gaussian' | 'original';
   /** f, in cycles per sample. */
   readonly cutoff: number;
   /** Over the frequencies. */

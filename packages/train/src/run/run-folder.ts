@@ -17,7 +17,7 @@ import { LOCK, readPrevious, requireKind, runFiles } from './layout.ts';
 import type { MetricLine } from './lines.ts';
 import { cutMetrics, encodeLine } from './metrics-file.ts';
 import { scalarsOf } from './scalars.ts';
-import type { Outcome, RunBeginning, RunFolderOptions, Sample, SaveOptions } from './types.ts';
+import type { Outcome, RunBeginning, RunFolderOptions, SamplePicture, SaveOptions } from './types.ts';
 
 interface Streams {
   readonly metrics: AppendFile;
@@ -158,7 +158,7 @@ export class RunFolder {
   }
 
   /** Stores a validation picture as `samples/step-00001000-NAME.png`. */
-  async saveSample({ step, stage, name, png }: Sample): Promise<Outcome<{ readonly file: string }>> {
+  async saveSample({ step, stage, name, png }: SamplePicture): Promise<Outcome<{ readonly file: string }>> {
     const { events } = this.#open();
     const file = `${runFiles.samples}/step-${String(step).padStart(8, '0')}-${name}.png`;
     const written = await this.#attempt(() => writeFileAtomic(join(this.path, file), png));

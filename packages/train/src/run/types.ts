@@ -32,7 +32,7 @@ export interface RunBeginning {
 }
 
 /** A validation picture. */
-export interface Sample {
+export interface SamplePicture {
   readonly step: number;
   readonly stage: string;
   /** A part of a file name, as `x2`. */
