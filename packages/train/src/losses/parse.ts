@@ -52,7 +52,8 @@ function parseTerm<O extends object>(name: LossName, term: LossTerm<O>, given: u
     const known = ['weight', ...rules.map(([key]) => key)];
     if (!rule) throw unknown('loss-option', `${name} has no option`, option, known);
     if (!rule.accepts(value)) {
-      const message = `${name}: ${option} is ${JSON.stringify(value) ?? String(value)}`;
+      const shown = typeof value === 'number' ? String(value) : JSON.stringify(value);
+      const message = `${name}: ${option} is ${shown}`;
       throw new LossError('loss-option', message, `Make it ${rule.expected}.`);
     }
   }
