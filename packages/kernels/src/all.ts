@@ -7,6 +7,7 @@ import { extremumGradientFamily } from './extremum-gradient/index.ts';
 import { fft2dFamily, fftModulate, fftPasses, fftPhaseFamily } from './fft2d/index.ts';
 import { scharrFamily, scharrTransposedFamily } from './filter/index.ts';
 import { finiteFamily } from './finite/index.ts';
+import { gatherFamily, gatherLinks, scatterAddFamily } from './gather/index.ts';
 import {
   gridBoundsKernel,
   gridGradientFamily,
@@ -68,6 +69,7 @@ export const families: readonly Family<any, any>[] = [
   fft2dFamily,
   fftPhaseFamily,
   finiteFamily,
+  gatherFamily,
   gridGradientFamily,
   gridInputGradientFamily,
   gridSampleFamily,
@@ -89,6 +91,7 @@ export const families: readonly Family<any, any>[] = [
   pixelShuffleFamily,
   reduceFamily,
   resizeFamily,
+  scatterAddFamily,
   scharrFamily,
   scharrTransposedFamily,
   sgdFamily,
@@ -112,6 +115,7 @@ export const kernels: readonly AnyKernel[] = [
   ...fftPasses.values(),
   clipFactor,
   fftModulate,
+  gatherLinks,
   gridBoundsKernel,
   randomUniform,
   squareSum,

@@ -10,6 +10,7 @@ export * from './extremum-gradient/index.ts';
 export * from './fft2d/index.ts';
 export * from './filter/index.ts';
 export * from './finite/index.ts';
+export * from './gather/index.ts';
 export * from './grid-sample/index.ts';
 export * from './group-norm/index.ts';
 export * from './l1-loss/index.ts';

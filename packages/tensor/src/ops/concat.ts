@@ -8,7 +8,7 @@ import {
   type TensorSpec,
 } from '../core/index.ts';
 import { apply, type OpDefinition, type Operands } from './define.ts';
-import { gather, stridesOf } from './gather.ts';
+import { stridesOf, takeStrided } from './strided-reference.ts';
 
 export interface ConcatAttributes {
   /** Negative ones count from the end. */
@@ -183,7 +183,7 @@ export const concatOp: OpDefinition<ConcatAttributes> = {
       const starts = startsOf(present(inputs), axis);
       return present(inputs).map(({ shape }, i) => {
         const first = (starts[i] ?? []).reduce((sum, start, k) => sum + start * (strides[k] ?? 0), 0);
-        return gather(cotangent, shape, first, strides);
+        return takeStrided(cotangent, shape, first, strides);
       });
     },
 

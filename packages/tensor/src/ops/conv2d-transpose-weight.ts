@@ -1,7 +1,7 @@
 import { conv2dTransposeWeightFamily, conv2dTransposeWeight as record } from '@lua-webgpu/kernels';
 import { requireDType, requireRank, type Tensor } from '../core/index.ts';
 import { apply, firstOrder, type OpDefinition, required } from './define.ts';
-import { gather } from './gather.ts';
+import { takeStrided } from './strided-reference.ts';
 
 export const conv2dTransposeWeightOp: OpDefinition<Record<string, never>> = {
   name: 'conv2dTransposeWeight',
@@ -26,7 +26,7 @@ export const conv2dTransposeWeightOp: OpDefinition<Record<string, never>> = {
     const [kernelHeight = 0, kernelWidth = 0, cin = 0, cout = 0] = weight.shape;
     const last = Math.max(0, kernelHeight * kernelWidth - 1) * cin * cout;
     const strides = [-kernelWidth * cin * cout, -cin * cout, 1, cout];
-    return gather(weight, [kernelHeight, kernelWidth, cout, cin], last, strides);
+    return takeStrided(weight, [kernelHeight, kernelWidth, cout, cin], last, strides);
   },
 
   samples: [

@@ -1,7 +1,7 @@
 import { copyFamily, embed as record, ShapeError } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, type Shape, type Tensor } from '../core/index.ts';
 import { apply, type OpDefinition, required } from './define.ts';
-import { embedArray, gather, stridesOf } from './gather.ts';
+import { embedArray, stridesOf, takeStrided } from './strided-reference.ts';
 
 export interface EmbedAttributes {
   /** Shape of the result. */
@@ -74,7 +74,7 @@ export const embedOp: OpDefinition<EmbedAttributes> = {
     reference(inputs, { shape, starts }, cotangent) {
       const strides = stridesOf(shape);
       const first = starts.reduce((sum, start, axis) => sum + start * (strides[axis] ?? 0), 0);
-      return [gather(cotangent, required(inputs, 0).shape, first, strides)];
+      return [takeStrided(cotangent, required(inputs, 0).shape, first, strides)];
     },
 
     tolerance: () => [0],

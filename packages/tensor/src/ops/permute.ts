@@ -1,7 +1,7 @@
 import { copyFamily, permute as record, ShapeError } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, type Shape, type Tensor } from '../core/index.ts';
 import { apply, type OpDefinition, required } from './define.ts';
-import { gather, stridesOf } from './gather.ts';
+import { stridesOf, takeStrided } from './strided-reference.ts';
 
 export interface PermuteAttributes {
   readonly axes: readonly number[];
@@ -32,7 +32,7 @@ export const permuteOp: OpDefinition<PermuteAttributes> = {
 
   reference(inputs, { axes }) {
     const x = required(inputs, 0);
-    return gather(x, permuted(x.shape, axes), 0, permuted(stridesOf(x.shape), axes));
+    return takeStrided(x, permuted(x.shape, axes), 0, permuted(stridesOf(x.shape), axes));
   },
 
   samples: [
@@ -65,7 +65,7 @@ export const permuteOp: OpDefinition<PermuteAttributes> = {
     reference(inputs, { axes }, cotangent) {
       const back = inverse(axes);
       const strides = permuted(stridesOf(cotangent.shape), back);
-      return [gather(cotangent, required(inputs, 0).shape, 0, strides)];
+      return [takeStrided(cotangent, required(inputs, 0).shape, 0, strides)];
     },
 
     tolerance: () => [0],

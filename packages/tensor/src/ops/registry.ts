@@ -15,6 +15,7 @@ import { fftMagnitudeOp } from './fft-magnitude.ts';
 import { fftMagnitudeGradientOp } from './fft-magnitude-gradient.ts';
 import { fft2Op } from './fft2.ts';
 import { countNonFiniteOp, firstNonFiniteOp } from './finite.ts';
+import { gatherOp } from './gather.ts';
 import { gaussianBlurOp } from './gaussian-blur.ts';
 import { gridSampleOp } from './grid-sample.ts';
 import { gridSampleGridGradientOp } from './grid-sample-grid-gradient.ts';
@@ -36,6 +37,7 @@ import { pixelShuffleOp } from './pixel-shuffle.ts';
 import { pixelUnshuffleOp } from './pixel-unshuffle.ts';
 import { reduceOps } from './reduce.ts';
 import { resize2dOp } from './resize2d.ts';
+import { scatterAddOp } from './scatter-add.ts';
 import { scharrOp } from './scharr.ts';
 import { sliceOp } from './slice.ts';
 import { softmaxOp } from './softmax.ts';
@@ -88,6 +90,8 @@ export const registry: readonly OpDefinition<any>[] = [
   sliceOp,
   embedOp,
   expandOp,
+  gatherOp,
+  scatterAddOp,
   toChannelsLastOp,
   toChannelsFirstOp,
   castToHalfOp,

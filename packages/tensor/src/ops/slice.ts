@@ -1,7 +1,7 @@
 import { copyFamily, slice as record, ShapeError } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, type Tensor } from '../core/index.ts';
 import { apply, type OpDefinition, required } from './define.ts';
-import { embedArray, gather, stridesOf } from './gather.ts';
+import { embedArray, stridesOf, takeStrided } from './strided-reference.ts';
 
 export interface SliceAttributes {
   readonly starts: readonly number[];
@@ -46,7 +46,7 @@ export const sliceOp: OpDefinition<SliceAttributes> = {
     const x = required(inputs, 0);
     const strides = stridesOf(x.shape);
     const first = starts.reduce((sum, start, axis) => sum + start * (strides[axis] ?? 0), 0);
-    return gather(x, sizes, first, strides);
+    return takeStrided(x, sizes, first, strides);
   },
 
   samples: [
