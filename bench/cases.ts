@@ -4,7 +4,9 @@ import { cases as conv2dGradient } from './kernels/conv2d-gradient.ts';
 import { cases as elementwise } from './kernels/elementwise.ts';
 import { cases as fft2d } from './kernels/fft2d.ts';
 import { cases as filter } from './kernels/filter.ts';
+import { cases as gather } from './kernels/gather.ts';
 import { cases as gridSample } from './kernels/grid-sample.ts';
+import { cases as groupNorm } from './kernels/group-norm.ts';
 import { cases as layerNorm } from './kernels/layer-norm.ts';
 import { cases as layerNormBackward } from './kernels/layer-norm-backward.ts';
 import { cases as layout } from './kernels/layout.ts';
@@ -27,7 +29,9 @@ export const allCases: readonly BenchCase[] = [
   ...elementwise,
   ...fft2d,
   ...filter,
+  ...gather,
   ...gridSample,
+  ...groupNorm,
   ...layerNorm,
   ...layerNormBackward,
   ...layout,
