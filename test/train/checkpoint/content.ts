@@ -5,10 +5,7 @@ import type { CheckpointContent, TrainingState } from '@lua-webgpu/train';
 /** Checkpoints that need no GPU: tensors whose values follow from the step. */
 export function contentAt(step: number, { size = 64 } = {}): CheckpointContent {
   const tensor = (offset: number): FileTensor =>
-    fromFloat32(
-      Float32Array.from({ length: size }, (_, i) => Math.fround(step + offset + i / size)),
-      [size],
-    );
+    fromFloat32(new Float32Array(size).fill(step + offset), [size]);
   return {
     config: testConfig,
     weights: new Map([

@@ -5,7 +5,7 @@ import { contentAt } from './content.ts';
 const [folder = '', first = '1'] = process.argv.slice(2);
 // About a megabyte in six files: long enough that most kills fall into a write.
 for (let step = Number(first); ; step++) {
-  const content = contentAt(step, { size: 2 ** 16 });
+  const content = contentAt(step, { size: 2 ** 14 });
   process.stdout.write(`begin ${step}\n`);
   await writeCheckpoint(folder, content);
   process.stdout.write(`end ${step}\n`);
