@@ -176,8 +176,9 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 function unreadable(path: string, cause: unknown): FileError {
-  const { code, message } = cause as NodeJS.ErrnoException;
+  const { code } = cause as NodeJS.ErrnoException;
   if (code === 'ENOENT') return incomplete(`${path} does not exist`);
+  const message = `${path} cannot be read (${code})`;
   return new FileError('file-unreadable', message, 'Check the disk and your permissions.', { cause });
 }
 

@@ -56,9 +56,14 @@ async function kindOf(path: string): Promise<'missing' | 'empty' | 'run' | 'othe
   try {
     names = await readdir(path);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
+    const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') return 'missing';
-    throw new FileError('file-unreadable', message, 'Name a folder that you may read.', { cause });
+    throw new FileError(
+      'file-unreadable',
+      `${path} cannot be read (${code})`,
+      'Name a folder that you may read.',
+      { cause },
+    );
   }
   const { config, metrics, checkpoints } = runFiles;
   if (names.some((name) => name === config || name === metrics || name === checkpoints)) return 'run';

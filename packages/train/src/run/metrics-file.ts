@@ -45,11 +45,11 @@ export async function* textLines(path: string): AsyncGenerator<{ text: string; e
       for (const text of lines) yield { text, ended: true };
     }
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
+    const { code } = cause as NodeJS.ErrnoException;
     const missing = code === 'ENOENT';
     throw new FileError(
       missing ? 'file-not-found' : 'file-unreadable',
-      missing ? `${path} does not exist` : message,
+      `${path} ${missing ? 'does not exist' : `cannot be read (${code})`}`,
       'Check the path and your permissions.',
       { cause },
     );
