@@ -227,8 +227,8 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ],
     [
       'an even kernel',
-      withText('l1_pixel: 10', 'high_frequency: { weight: 1, kernel: 4 }'),
-      /:15: .*kernel is 4, expected an odd/,
+      withText('l1_pixel: 10', 'high_frequency: { weight: 1, kernel_size: 4 }'),
+      /:15: .*kernel_size is 4, expected an odd/,
     ],
     [
       'a factor of 1',

@@ -65,7 +65,7 @@ describe('paper-flux', () => {
           l1_latent: { weight: 1 },
           fft_latent: { weight: 0.1 },
           downsample: { weight: 0.1, factor: 2 },
-          high_frequency: { weight: 0.05, kernel: 5, sigma: 1 },
+          high_frequency: { weight: 0.05, kernel_size: 5, sigma: 1 },
         },
         batch: 32,
         betas: [0.9, 0.995],
@@ -75,7 +75,7 @@ describe('paper-flux', () => {
         loss: {
           l1_pixel: { weight: 10 },
           fft_pixel: { weight: 1 },
-          eagle: { weight: 5e-5, high_pass: 'gaussian', cutoff: 0.5, reduction: 'mean' },
+          eagle: { weight: 5e-5, patch_size: 3, high_pass: 'gaussian', cutoff: 0.5, reduction: 'mean' },
         },
         batch: 32,
         betas: [0.9, 0.99],

@@ -55,7 +55,7 @@ const loss = map({
   }).optional(),
   high_frequency: map({
     weight,
-    kernel: whole(3, 63)
+    kernel_size: whole(3, 63)
       .refine((taps) => taps % 2 === 1, 'an odd number from 3 to 63')
       .default(5),
     sigma: positive().default(1),
@@ -64,6 +64,7 @@ const loss = map({
   fft_pixel: plainTerm,
   eagle: map({
     weight,
+    patch_size: whole(2, 64).default(3),
     high_pass: oneOf('gaussian', 'original').default('gaussian'),
     cutoff: positive().default(0.5),
     reduction: oneOf('mean', 'sum').default('mean'),

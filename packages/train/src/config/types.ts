@@ -66,12 +66,14 @@ export interface DownsampleLossConfig extends LossTermConfig {
 }
 
 export interface HighFrequencyLossConfig extends LossTermConfig {
-  /** Taps of the Gaussian, odd. */
-  readonly kernel: number;
+  /** Taps of the Gaussian along a side, odd. */
+  readonly kernel_size: number;
   readonly sigma: number;
 }
 
 export interface EagleLossConfig extends LossTermConfig {
+  /** Side of the patches whose variance is taken. */
+  readonly patch_size: number;
   /** 'gaussian': 1 − exp(−(u² + v²) / 2f²), LUA's; 'original': 1 − exp(−(√(u² + v²) − f)² / 2), that of EAGLE's own code. */
   readonly high_pass: 'gaussian' | 'original';
   /** f, in cycles per sample. */
