@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import { FileError } from '@lua-webgpu/kernels';
 
 /**
@@ -7,27 +8,44 @@ import { FileError } from '@lua-webgpu/kernels';
  * `file-too-large` when memory does not suffice
  */
 export async function readFileBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  await using file = await openRegularFile(path);
+  try {
+    const { size } = await file.stat();
+    return await readRange(file, path, 0, size);
+  } catch (error) {
+    throw error instanceof FileError ? error : unreadable(path, error);
+  }
+}
+
+/** Opens a file for reading (Node only). @throws FileError `file-not-found`, `file-unreadable` */
+export async function openRegularFile(path: string): Promise<FileHandle> {
   const { open, stat } = await import('node:fs/promises');
   try {
     // Before open: opening a pipe would wait for its writer.
     const found = await stat(path);
-    if (!found.isFile()) {
-      const what = found.isDirectory() ? 'a folder' : 'not a regular file';
-      throw new FileError('file-unreadable', `${path} is ${what}`, 'Pass the path of a file.');
-    }
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    const bytes = allocate(size, path);
-    // In parts: one read call returns at most 2 GiB, and may return less than it was asked for.
-    for (let at = 0; at < size; ) {
-      const { bytesRead } = await file.read(bytes, at, Math.min(size - at, 2 ** 30), at);
-      if (bytesRead === 0) return bytes.subarray(0, at);
-      at += bytesRead;
-    }
-    return bytes;
+    if (found.isFile()) return await open(path, 'r');
+    const what = found.isDirectory() ? 'a folder' : 'not a regular file';
+    throw new FileError('file-unreadable', `${path} is ${what}`, 'Pass the path of a file.');
   } catch (error) {
     throw error instanceof FileError ? error : unreadable(path, error);
   }
+}
+
+/** `length` bytes of a file from `begin`; fewer where it ends before. */
+export async function readRange(
+  file: FileHandle,
+  path: string,
+  begin: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = allocate(length, path);
+  // In parts: one read call returns at most 2 GiB, and may return less than it was asked for.
+  for (let at = 0; at < length; ) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(length - at, 2 ** 30), begin + at);
+    if (bytesRead === 0) return bytes.subarray(0, at);
+    at += bytesRead;
+  }
+  return bytes;
 }
 
 function allocate(size: number, path: string): Uint8Array<ArrayBuffer> {
@@ -43,7 +61,8 @@ function allocate(size: number, path: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-function unreadable(path: string, cause: unknown): FileError {
+/** What a failure of the operating system to read means. */
+export function unreadable(path: string, cause: unknown): FileError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new FileError('file-not-found', `${path} does not exist`, 'Check the path.', { cause });

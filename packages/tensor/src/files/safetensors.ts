@@ -19,6 +19,20 @@ export interface TensorFile {
 const AGAIN = 'Download or write the file again.';
 const REWRITE = 'Write the file again with a current safetensors library.';
 
+/** Where a tensor lies in its file: bytes `begin` to `end` − 1. */
+export interface TensorSpan {
+  readonly dtype: FileDtype;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** What the header of a safetensors file says. */
+export interface SafetensorsHeader {
+  readonly tensors: ReadonlyMap<string, TensorSpan>;
+  readonly metadata: Map<string, string>;
+}
+
 /**
  * Reads a safetensors file, strictly: every byte must be accounted for.
  *
@@ -31,14 +45,36 @@ const REWRITE = 'Write the file again with a current safetensors library.';
  * `truncated`, `trailing`, and `is-…` for a file of another kind.
  */
 export function parseSafetensors(bytes: Uint8Array, source: string): TensorFile {
+  const { tensors, metadata } = parseSafetensorsHeader(bytes, bytes.byteLength, source);
+  const views = [...tensors].map(([name, { dtype, shape, begin, end }]): [string, FileTensor] => {
+    // Not subarray: a Node Buffer's would be a Buffer again.
+    return [
+      name,
+      { dtype, shape, bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + begin, end - begin) },
+    ];
+  });
+  return { tensors: new Map(views), metadata };
+}
+
+/**
+ * As {@link parseSafetensors}, of a file of which only the beginning is at hand.
+ *
+ * @param start the first bytes, the whole header among them where the file holds one
+ * @param fileBytes the length of the file
+ */
+export function parseSafetensorsHeader(
+  start: Uint8Array,
+  fileBytes: number,
+  source: string,
+): SafetensorsHeader {
   const refuse = (code: string, what: string, fix: string): FileError =>
     new FileError(`safetensors-${code}`, `${source}: ${what}`, fix);
 
-  const sniffed = sniffFile(bytes);
+  const sniffed = sniffFile(start);
   if (sniffed !== undefined && sniffed.kind !== 'safetensors') {
     throw wrongKind('safetensors', source, 'a safetensors file', sniffed);
   }
-  const header = decodeHeader(bytes, refuse);
+  const header = decodeHeader(start, fileBytes, refuse);
   const dataStart = 8 + header.byteLength;
   const metadata = new Map<string, string>();
   const spans: Span[] = [];
@@ -47,29 +83,30 @@ export function parseSafetensors(bytes: Uint8Array, source: string): TensorFile 
     if (name === '__metadata__') readMetadata(value, metadata, refuse);
     else spans.push(readSpan(name, value, refuse));
   }
-  checkLayout(spans, bytes.byteLength - dataStart, refuse);
+  checkLayout(spans, fileBytes - dataStart, refuse);
+  const placed = spans.map(({ name, begin, end, ...rest }): [string, TensorSpan] => [
+    name,
+    { ...rest, begin: dataStart + begin, end: dataStart + end },
+  ]);
+  return { tensors: new Map(placed), metadata };
+}
 
-  const tensors = new Map<string, FileTensor>();
-  for (const { name, dtype, shape, begin, end } of spans) {
-    // Not subarray: a Node Buffer's would be a Buffer again.
-    const view = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart + begin, end - begin);
-    tensors.set(name, { dtype, shape, bytes: view });
-  }
-  return { tensors, metadata };
+/** Bytes that a file of which the first 8 are given begins with, up to the end of its header. */
+export function headerEnd(start: Uint8Array): number {
+  const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
+  return length > MAX_HEADER_BYTES ? 8 : 8 + Number(length);
 }
 
 type Refuse = (code: string, what: string, fix: string) => FileError;
 
-interface Span {
+/** Offsets from the end of the header. */
+interface Span extends TensorSpan {
   readonly name: string;
-  readonly dtype: FileDtype;
-  readonly shape: readonly number[];
-  readonly begin: number;
-  readonly end: number;
 }
 
 function decodeHeader(
   bytes: Uint8Array,
+  fileBytes: number,
   refuse: Refuse,
 ): { entries: ReadonlyMap<string, JsonValue>; byteLength: number } {
   if (bytes.byteLength < 8) {
@@ -84,10 +121,10 @@ function decodeHeader(
     );
   }
   const byteLength = Number(length);
-  if (byteLength > bytes.byteLength - 8) {
+  if (byteLength > fileBytes - 8) {
     throw refuse(
       'header-past-end',
-      `the header is ${byteLength} bytes long, the file holds ${bytes.byteLength - 8} after the length`,
+      `the header is ${byteLength} bytes long, the file holds ${fileBytes - 8} after the length`,
       AGAIN,
     );
   }
