@@ -1,1 +1,2 @@
+export type { DropPath } from './drop-path.ts';
 export { Lua } from './lua.ts';

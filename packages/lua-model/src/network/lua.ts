@@ -16,6 +16,7 @@ import {
 } from '@lua-webgpu/tensor';
 import type { HeadConfig, LuaConfig } from '../config/index.ts';
 import { type RunBlock, runStored } from '../run-block.ts';
+import type { DropPath } from './drop-path.ts';
 import { createHead, type Head } from './heads.ts';
 import { Trunk } from './trunk.ts';
 
@@ -62,13 +63,15 @@ export class Lua extends Module {
    *
    * @param latent [B, in_chans, h, w], any B, h, w ≥ 1
    * @param run `runRecomputed` trades time for memory in training
+   * @param dropPath stochastic depth, in training only; without it nothing is dropped
    * @returns per scale a tensor [B, out_chans, s·h, s·w] in the latent's scope
-   * @throws ShapeError `latent-shape`, `latent-channels`, `scale-missing`
+   * @throws ShapeError `latent-shape`, `latent-channels`, `scale-missing`, `attribute-invalid` for a wrong `dropPath`
    */
   forward(
     latent: Tensor,
     scales: readonly number[] = this.scales,
     run: RunBlock = runStored,
+    dropPath?: DropPath,
   ): Map<number, Tensor> {
     const heads = this.#check(latent, scales);
     const [, channels = 0, height = 0, width = 0] = latent.shape;
@@ -76,7 +79,7 @@ export class Lua extends Module {
     const image = this.#normalise(
       this.#pad(toChannelsLast(scope.borrow(latent), { channels: multipleOf(4, channels) })),
     );
-    const features = this.#trunk.forward(image, run);
+    const features = this.#trunk.forward(image, run, dropPath);
     return new Map(
       heads.map(({ config, head }) => {
         const output = scoped(features, (x) => {

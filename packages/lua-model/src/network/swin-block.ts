@@ -10,6 +10,7 @@ import {
 } from '@lua-webgpu/tensor';
 import { WindowAttention } from './attention.ts';
 import { attentionMask } from './buffers.ts';
+import { type BlockDrop, dropped } from './drop-path.ts';
 
 export interface SwinBlockOptions {
   readonly dim: number;
@@ -71,11 +72,13 @@ export class SwinBlock extends Module {
     return { attn_mask: () => attentionMask(imageSize[0], imageSize[1], window, shift) };
   }
 
-  /** x [B, H, W, dim] → the same shape. */
-  forward(x: Tensor): Tensor {
+  /** x [B, H, W, dim] → the same shape. `drop` is what samples may skip in training. */
+  forward(x: Tensor, drop?: BlockDrop): Tensor {
     return scoped(x, (input) => {
-      const attended = scoped(input, (t) => add(t, this.attn.forward(this.norm1.forward(t))));
-      return add(attended, this.mlp.forward(this.norm2.forward(attended)));
+      const attended = scoped(input, (t) =>
+        add(t, dropped(this.attn.forward(this.norm1.forward(t)), drop, 0)),
+      );
+      return add(attended, dropped(this.mlp.forward(this.norm2.forward(attended)), drop, 1));
     });
   }
 }

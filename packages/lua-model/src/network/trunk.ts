@@ -12,13 +12,20 @@ import {
 } from '@lua-webgpu/tensor';
 import { type LuaConfig, mlpHidden, windowing } from '../config/index.ts';
 import { type RunBlock, runStored } from '../run-block.ts';
+import { type DropPath, dropOfBlock } from './drop-path.ts';
 import { type ResidualConv, residualConv } from './residual-conv.ts';
 import { SwinBlock } from './swin-block.ts';
+
+const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
 
 /** Residual Swin Transformer block: `depth` Swin blocks, a convolution, and the input added again. */
 class ResidualGroup extends Module {
   readonly blocks: ModuleList<SwinBlock>;
   readonly conv: ResidualConv;
+  /** Blocks of the groups before. */
+  readonly #before: number;
+  /** Blocks of the whole trunk. */
+  readonly #all: number;
 
   constructor(config: LuaConfig, index: number) {
     super();
@@ -38,17 +45,20 @@ class ResidualGroup extends Module {
     );
     this.blocks = new ModuleList(blocks);
     this.conv = residualConv(dim, config.resi_connection);
+    this.#before = sum(config.depths.slice(0, index));
+    this.#all = sum(config.depths);
   }
 
   override members() {
     return { residual_group: new Group({ blocks: this.blocks }), conv: this.conv };
   }
 
-  forward(x: Tensor, run: RunBlock = runStored): Tensor {
+  forward(x: Tensor, run: RunBlock = runStored, dropPath?: DropPath): Tensor {
     return scoped(x, (input) => {
       let tokens = input;
-      for (const block of this.blocks.items) {
-        const next = run(block, tokens);
+      for (const [j, block] of this.blocks.items.entries()) {
+        const drop = dropOfBlock(dropPath, this.#before + j, this.#all);
+        const next = run({ forward: (t) => block.forward(t, drop) }, tokens);
         if (tokens !== input) tokens.dispose();
         tokens = next;
       }
@@ -86,12 +96,12 @@ export class Trunk extends Module {
   }
 
   /** x [B, H, W, in_chans padded to 4] → [B, H, W, embed_dim], H and W multiples of the window. */
-  forward(x: Tensor, run: RunBlock = runStored): Tensor {
+  forward(x: Tensor, run: RunBlock = runStored, dropPath?: DropPath): Tensor {
     return scoped(x, (input) => {
       const shallow = this.#convFirst.forward(input);
       let tokens = this.#patchNorm.forward(shallow);
       for (const layer of this.#layers.items) {
-        const next = layer.forward(tokens, run);
+        const next = layer.forward(tokens, run, dropPath);
         tokens.dispose();
         tokens = next;
       }
