@@ -1,0 +1,20 @@
+/** How good an upscaler is: the ways to upscale that it stands beside, and what is measured of them. */
+
+export {
+  type Closeness,
+  type EvaluateOptions,
+  evaluatePhoto,
+  type Measured,
+  type PhotoResult,
+} from './evaluate.ts';
+export { type EvaluationSummary, markdownOf, plotOf, summarise } from './summary.ts';
+export {
+  baselines,
+  decodedThenBicubic,
+  interpolatedLatent,
+  type LatentPair,
+  luaUpscaler,
+  roundTrip,
+  type Upscaled,
+  type Upscaler,
+} from './upscalers.ts';
