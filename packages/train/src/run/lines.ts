@@ -28,7 +28,7 @@ export interface StepLine {
   readonly scales?: readonly number[];
   readonly samplesPerSecond: number;
   /** Where the time of the step went, milliseconds. */
-  readonly ms: Readonly<Record<'data' | 'forward' | 'backward' | 'optimizer' | 'readback' | 'wall', number>>;
+  readonly ms: Readonly<Record<'data' | 'record' | 'gpu' | 'wall', number>>;
   /** Bytes of GPU memory. */
   readonly memory: { readonly inUse: number; readonly peak: number };
 }

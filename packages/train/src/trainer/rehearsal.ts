@@ -1,0 +1,174 @@
+import type { Device, KernelTime } from '@lua-webgpu/kernels';
+import type { TrainConfig } from '../config/index.ts';
+import { openDataset } from '../data/index.ts';
+import { checkData } from './data-check.ts';
+import { initialWeights } from './initial.ts';
+import { planStep } from './plan.ts';
+import { type Span, type StepPart, stepParts } from './span.ts';
+import type { StageState } from './stage-state.ts';
+import { trainStep } from './step.ts';
+import { Workbench } from './workbench.ts';
+
+export interface RehearsalOptions {
+  readonly open: () => Promise<Device>;
+  /** Steps that are timed, after two that compile kernels and fill the pool. */
+  readonly steps: number;
+  /** Measure where the time of a step goes, too. */
+  readonly profile: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What some steps of one stage took, on the data and the device that training will have. */
+export interface StageRehearsal {
+  readonly stage: string;
+  readonly trainableParameters: number;
+  /** Device memory at the worst moment, bytes. */
+  readonly peakBytes: number;
+  /** Median of one step, milliseconds. */
+  readonly msPerStep: number;
+  /** Steps times the median; or the stage's own limit where that is shorter. */
+  readonly seconds: number;
+  readonly profile: StepProfile | undefined;
+}
+
+export interface StepProfile {
+  /** Wall time of each part with a wait for the GPU behind it, and what the GPU took of that. Medians, milliseconds. */
+  readonly parts: Readonly<Record<StepPart, { readonly wallMs: number; readonly gpuMs: number }>>;
+  /** Sum of the GPU's time over the parts, medians. */
+  readonly gpuMs: number;
+  /** (wall − GPU) / wall, with the wall time of a step that nobody measured inside. */
+  readonly idleShare: number;
+  /** By kernel, the slowest first. Medians over the steps. */
+  readonly kernels: readonly KernelTime[];
+}
+
+/**
+ * Runs the first steps of every stage from the initial weights, and forgets them: what training will take.
+ * @throws as `train` does before its first step
+ */
+export async function rehearse(config: TrainConfig, options: RehearsalOptions): Promise<StageRehearsal[]> {
+  await using train = await openDataset(config.data.train);
+  checkData(config, train, undefined);
+  using bench = await Workbench.open(options.open, config, { train, validation: undefined });
+  const snapshot = await initialWeights(bench.device, config);
+  const stages: StageRehearsal[] = [];
+  for (const index of config.stages.keys()) {
+    using state = bench.stage(index, snapshot);
+    stages.push(await rehearseStage(config, index, bench, state, options));
+  }
+  return stages;
+}
+
+async function rehearseStage(
+  config: TrainConfig,
+  index: number,
+  bench: Workbench,
+  state: StageState,
+  { steps, profile, signal }: RehearsalOptions,
+): Promise<StageRehearsal> {
+  const { stage, device } = state;
+  const loader = bench.loader(index);
+  let next = 0;
+  const step = (span?: Span) => {
+    signal?.throwIfAborted();
+    return trainStep(state, loader, planStep(config, index, next++), span);
+  };
+  await step();
+  await step();
+  device.resetPeakMemory();
+  const walls: number[] = [];
+  for (let i = 0; i < steps; i++) walls.push((await step()).ms.wall);
+  const peakBytes = device.memory().peak;
+  const msPerStep = median(walls);
+  return {
+    stage: stage.name,
+    trainableParameters: state.trainableParameters,
+    peakBytes,
+    msPerStep,
+    seconds: Math.min((stage.steps * msPerStep) / 1000, 60 * (stage.max_minutes ?? Number.POSITIVE_INFINITY)),
+    profile: profile ? await profileSteps(device, steps, msPerStep, step) : undefined,
+  };
+}
+
+async function profileSteps(
+  device: Device,
+  steps: number,
+  msPerStep: number,
+  step: (span: Span) => Promise<unknown>,
+): Promise<StepProfile> {
+  const runs: StepRecord[] = [];
+  for (let i = 0; i < steps; i++) {
+    const record = new StepRecord(device);
+    await step(record.span);
+    runs.push(record);
+  }
+  const parts = Object.fromEntries(
+    stepParts.map((part) => [
+      part,
+      {
+        wallMs: median(runs.map((run) => run.wallMs(part))),
+        gpuMs: median(runs.map((run) => run.gpuMs(part))),
+      },
+    ]),
+  ) as StepProfile['parts'];
+  const gpuMs = Object.values(parts).reduce((sum, part) => sum + part.gpuMs, 0);
+  const names = new Set(runs.flatMap((run) => [...run.kernels.keys()]));
+  const kernels = [...names].map((name): KernelTime => {
+    const found = runs.map((run) => run.kernels.get(name)).filter((time) => time !== undefined);
+    return { ...(found[0] as KernelTime), ms: median(found.map(({ ms }) => ms)) };
+  });
+  kernels.sort((a, b) => b.ms - a.ms);
+  return { parts, gpuMs, idleShare: (msPerStep - gpuMs) / msPerStep, kernels };
+}
+
+/** What the parts of one step took. */
+class StepRecord {
+  readonly kernels = new Map<string, KernelTime>();
+  readonly #device: Device;
+  readonly #wall = new Map<StepPart, number>();
+  readonly #gpu = new Map<StepPart, number>();
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  wallMs(part: StepPart): number {
+    return this.#wall.get(part) ?? 0;
+  }
+
+  gpuMs(part: StepPart): number {
+    return this.#gpu.get(part) ?? 0;
+  }
+
+  readonly span: Span = async (part, work) => {
+    const begin = performance.now();
+    let result: Awaited<ReturnType<typeof work>> | undefined;
+    const times = await this.#device.profile(async () => {
+      result = (await work()) as Awaited<ReturnType<typeof work>>;
+      await this.#device.synchronize();
+    });
+    this.#wall.set(part, this.wallMs(part) + performance.now() - begin);
+    for (const time of times) this.#add(part, time);
+    return result as Awaited<ReturnType<typeof work>>;
+  };
+
+  #add(part: StepPart, time: KernelTime): void {
+    this.#gpu.set(part, this.gpuMs(part) + time.ms);
+    const known = this.kernels.get(time.kernel);
+    this.kernels.set(
+      time.kernel,
+      known
+        ? {
+            kernel: time.kernel,
+            dispatches: known.dispatches + time.dispatches,
+            ms: known.ms + time.ms,
+            flops: known.flops + time.flops,
+          }
+        : time,
+    );
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
