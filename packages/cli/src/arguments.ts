@@ -10,6 +10,8 @@ export interface OptionSpec {
   readonly placeholder?: string;
   readonly about: string;
   readonly required?: boolean;
+  /** Whether it may be given several times. */
+  readonly multiple?: boolean;
   /** The values that exist, where they can be listed. */
   readonly choices?: readonly string[];
 }
@@ -30,6 +32,8 @@ export interface Parsed {
   has(option: string): boolean;
   /** The value of an option, undefined where it was not given. */
   text(option: string): string | undefined;
+  /** All values of an option that may be given several times, in order. */
+  texts(option: string): readonly string[];
   /** An option that the spec requires. */
   required(option: string): string;
   /** A whole number above 0. @throws UsageError `usage-value` */
@@ -60,24 +64,26 @@ export function parseCommandLine(spec: CommandSpec, args: readonly string[]): Pa
     strict: false,
     tokens: true,
   });
-  const values = new Map<string, string>();
+  const values = new Map<string, string[]>();
   const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') continue;
     const value = checkOption(spec, token);
-    if (values.has(token.name)) {
+    const before = values.get(token.name) ?? [];
+    if (before.length > 0 && !spec.options[token.name]?.multiple) {
       throw new UsageError('usage-repeated', `--${token.name} is given twice`, 'Give it once.');
     }
-    values.set(token.name, value);
+    values.set(token.name, [...before, value]);
   }
   if (!values.has('help')) checkPresence(spec, positionals, values);
   return {
     positionals,
     has: (option) => values.has(option),
-    text: (option) => values.get(option),
-    required: (option) => values.get(option) ?? '',
-    count: (option) => wholeNumber(option, values.get(option)),
+    text: (option) => values.get(option)?.[0],
+    texts: (option) => values.get(option) ?? [],
+    required: (option) => values.get(option)?.[0] ?? '',
+    count: (option) => wholeNumber(option, values.get(option)?.[0]),
   };
 }
 
@@ -122,7 +128,7 @@ function checkOption(spec: CommandSpec, token: OptionToken): string {
 function checkPresence(
   spec: CommandSpec,
   positionals: readonly string[],
-  values: ReadonlyMap<string, string>,
+  values: ReadonlyMap<string, readonly string[]>,
 ): void {
   const usage = `Usage: lua-webgpu ${usageLine(spec)}`;
   const missing = spec.positionals[positionals.length];

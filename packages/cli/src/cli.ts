@@ -3,6 +3,7 @@ import type { Command } from './command.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { inspect } from './commands/inspect.ts';
+import { train } from './commands/train.ts';
 import { upscale } from './commands/upscale.ts';
 import { InterruptedError, UsageError } from './errors.ts';
 import { exitCodeOf } from './exit-codes.ts';
@@ -11,7 +12,7 @@ import { Output, type Streams } from './output.ts';
 import { suggestion } from './suggestion.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly Command[] = [upscale, inspect, doctor, demo];
+const commands: readonly Command[] = [upscale, inspect, train, doctor, demo];
 
 /**
  * Runs one command line to its end.

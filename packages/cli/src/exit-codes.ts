@@ -34,13 +34,21 @@ export const exitCodes: readonly ExitCode[] = [
     meaning:
       'a file is missing, broken, of the wrong kind or shape, or cannot be written; a bad configuration',
     classes: [FileError],
-    errorCodes: ['latent-shape', 'latent-channels', 'state-dict-mismatch'],
+    errorCodes: ['latent-shape', 'latent-channels', 'state-dict-mismatch', 'train-data', 'train-vae-missing'],
   },
   { code: 4, meaning: 'no usable GPU adapter, or none of that name', classes: [AdapterError] },
   { code: 5, meaning: 'out of GPU memory', classes: [AllocationError] },
   { code: 6, meaning: 'the GPU device was lost', classes: [DeviceLostError] },
-  { code: 7, meaning: 'NaN or infinity in the latent or in the result', classes: [NonFiniteError] },
-  { code: 130, meaning: 'interrupted by Ctrl-C (143: by SIGTERM); nothing was written' },
+  {
+    code: 7,
+    meaning: 'NaN or infinity in the latent or in the result; training that diverged',
+    classes: [NonFiniteError],
+    errorCodes: ['train-diverged'],
+  },
+  {
+    code: 130,
+    meaning: 'interrupted by Ctrl-C (143: by SIGTERM); nothing was written, but by train a checkpoint',
+  },
 ];
 
 /** The exit code that an error ends the process with; 1 for what has no place in the table. */

@@ -27,6 +27,11 @@ export class Output {
     this.#streams.stdout.write(`${printable(line)}\n`);
   }
 
+  /** Whether a person watches. */
+  get interactive(): boolean {
+    return this.#streams.stderr.isTTY === true;
+  }
+
   /** The result, for programs. Call it once. */
   result(value: object): void {
     if (this.json) this.#streams.stdout.write(`${JSON.stringify(value)}\n`);
