@@ -21,7 +21,7 @@ export {
 export { bf16ToF32Bits, f16ToF32Bits, f32BitsToBf16, f32BitsToF16 } from './float16.ts';
 export { type PthValue, parsePth } from './pth.ts';
 export { parseTensorFile, readTensorFile, type WeightFile } from './read.ts';
-export { parseSafetensors, type TensorFile, type TensorSpan } from './safetensors.ts';
+export { parseSafetensors, type TensorFile } from './safetensors.ts';
 export { encodeSafetensors, safetensorsParts } from './safetensors-encode.ts';
 export { SafetensorsReader } from './safetensors-reader.ts';
 export { type FileKind, type SniffedFile, sniffFile } from './sniff.ts';

@@ -2,19 +2,29 @@ import type { FileHandle } from 'node:fs/promises';
 import { FileError } from '@lua-webgpu/kernels';
 import { openRegularFile, readRange, unreadable } from './bytes.ts';
 import type { FileTensor } from './dtype.ts';
-import { headerEnd, parseSafetensorsHeader, type SafetensorsHeader, type TensorSpan } from './safetensors.ts';
+import {
+  parseSafetensorsHeader,
+  type SafetensorsHeader,
+  type Span,
+  safetensorsHeaderEnd,
+} from './safetensors.ts';
+import { MAX_HEADER_BYTES } from './sniff.ts';
 
 /** Reads parts of the tensors of a safetensors file from the disk (Node only); only the header is held in memory. */
 export class SafetensorsReader {
   readonly path: string;
-  readonly tensors: ReadonlyMap<string, TensorSpan>;
+  readonly tensors: ReadonlyMap<string, Omit<FileTensor, 'bytes'>>;
   readonly metadata: ReadonlyMap<string, string>;
   readonly #file: FileHandle;
+  readonly #spans: ReadonlyMap<string, Span>;
+  readonly #dataStart: number;
 
-  private constructor(path: string, file: FileHandle, { tensors, metadata }: SafetensorsHeader) {
+  private constructor(path: string, file: FileHandle, { spans, metadata, dataStart }: SafetensorsHeader) {
     this.path = path;
     this.#file = file;
-    this.tensors = tensors;
+    this.#spans = new Map(spans.map((span) => [span.name, span]));
+    this.#dataStart = dataStart;
+    this.tensors = this.#spans;
     this.metadata = metadata;
   }
 
@@ -23,10 +33,11 @@ export class SafetensorsReader {
     const file = await openRegularFile(path);
     try {
       const { size } = await file.stat();
-      const length = await readRange(file, path, 0, Math.min(size, 8));
-      const end = length.byteLength < 8 ? size : Math.min(size, headerEnd(length));
-      // Where there is no header, enough to say what the file is instead.
-      const start = await readRange(file, path, 0, Math.max(end, Math.min(size, 1024)));
+      // Enough to say what the file is where it is another.
+      const head = await readRange(file, path, 0, Math.min(size, 512));
+      const end = safetensorsHeaderEnd(head);
+      const isPart = end > head.byteLength && end <= Math.min(size, MAX_HEADER_BYTES + 8);
+      const start = isPart ? await readRange(file, path, 0, end) : head;
       return new SafetensorsReader(path, file, parseSafetensorsHeader(start, size, path));
     } catch (error) {
       await file.close();
@@ -42,13 +53,13 @@ export class SafetensorsReader {
    * a file that became shorter after it was opened
    */
   async read(name: string, first: number, count: number): Promise<FileTensor> {
-    const span = this.tensors.get(name);
+    const span = this.#spans.get(name);
     const [rows = 0, ...rest] = span?.shape ?? [];
     if (!span || first < 0 || count < 0 || first + count > rows) {
       throw new RangeError(`${this.path}: no ${count} entries from ${first} of ${name} [${span?.shape}]`);
     }
     const rowBytes = rows === 0 ? 0 : (span.end - span.begin) / rows;
-    const bytes = await this.#bytes(span.begin + first * rowBytes, count * rowBytes);
+    const bytes = await this.#bytes(this.#dataStart + span.begin + first * rowBytes, count * rowBytes);
     return { dtype: span.dtype, shape: [count, ...rest], bytes };
   }
 

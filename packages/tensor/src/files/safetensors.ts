@@ -19,20 +19,6 @@ export interface TensorFile {
 const AGAIN = 'Download or write the file again.';
 const REWRITE = 'Write the file again with a current safetensors library.';
 
-/** Where a tensor lies in its file: bytes `begin` to `end` − 1. */
-export interface TensorSpan {
-  readonly dtype: FileDtype;
-  readonly shape: readonly number[];
-  readonly begin: number;
-  readonly end: number;
-}
-
-/** What the header of a safetensors file says. */
-export interface SafetensorsHeader {
-  readonly tensors: ReadonlyMap<string, TensorSpan>;
-  readonly metadata: Map<string, string>;
-}
-
 /**
  * Reads a safetensors file, strictly: every byte must be accounted for.
  *
@@ -45,36 +31,43 @@ export interface SafetensorsHeader {
  * `truncated`, `trailing`, and `is-…` for a file of another kind.
  */
 export function parseSafetensors(bytes: Uint8Array, source: string): TensorFile {
-  const { tensors, metadata } = parseSafetensorsHeader(bytes, bytes.byteLength, source);
-  const views = [...tensors].map(([name, { dtype, shape, begin, end }]): [string, FileTensor] => {
+  const { metadata, spans, dataStart } = parseSafetensorsHeader(bytes, bytes.byteLength, source);
+  const tensors = new Map<string, FileTensor>();
+  for (const { name, dtype, shape, begin, end } of spans) {
     // Not subarray: a Node Buffer's would be a Buffer again.
-    return [
-      name,
-      { dtype, shape, bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + begin, end - begin) },
-    ];
-  });
-  return { tensors: new Map(views), metadata };
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart + begin, end - begin);
+    tensors.set(name, { dtype, shape, bytes: view });
+  }
+  return { tensors, metadata };
+}
+
+/** What a safetensors file says about itself. */
+export interface SafetensorsHeader {
+  readonly metadata: Map<string, string>;
+  /** The tensors in the order of the header; offsets count from `dataStart`. */
+  readonly spans: readonly Span[];
+  readonly dataStart: number;
 }
 
 /**
- * As {@link parseSafetensors}, of a file of which only the beginning is at hand.
+ * As {@link parseSafetensors}, of the header alone.
  *
- * @param start the first bytes, the whole header among them where the file holds one
- * @param fileBytes the length of the file
+ * @param bytes the beginning of the file, up to the end of the header at least
+ * @param fileBytes size of the whole file
  */
 export function parseSafetensorsHeader(
-  start: Uint8Array,
+  bytes: Uint8Array,
   fileBytes: number,
   source: string,
 ): SafetensorsHeader {
   const refuse = (code: string, what: string, fix: string): FileError =>
     new FileError(`safetensors-${code}`, `${source}: ${what}`, fix);
 
-  const sniffed = sniffFile(start);
+  const sniffed = sniffFile(bytes);
   if (sniffed !== undefined && sniffed.kind !== 'safetensors') {
     throw wrongKind('safetensors', source, 'a safetensors file', sniffed);
   }
-  const header = decodeHeader(start, fileBytes, refuse);
+  const header = decodeHeader(bytes, fileBytes, refuse);
   const dataStart = 8 + header.byteLength;
   const metadata = new Map<string, string>();
   const spans: Span[] = [];
@@ -84,24 +77,24 @@ export function parseSafetensorsHeader(
     else spans.push(readSpan(name, value, refuse));
   }
   checkLayout(spans, fileBytes - dataStart, refuse);
-  const placed = spans.map(({ name, begin, end, ...rest }): [string, TensorSpan] => [
-    name,
-    { ...rest, begin: dataStart + begin, end: dataStart + end },
-  ]);
-  return { tensors: new Map(placed), metadata };
+  return { metadata, spans, dataStart };
 }
 
-/** Bytes that a file of which the first 8 are given begins with, up to the end of its header. */
-export function headerEnd(start: Uint8Array): number {
-  const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
-  return length > MAX_HEADER_BYTES ? 8 : 8 + Number(length);
+/** Bytes from the beginning of a file to the end of its safetensors header; more than there are where that is broken. */
+export function safetensorsHeaderEnd(bytes: Uint8Array): number {
+  if (bytes.byteLength < 8) return 8;
+  return 8 + Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
 }
 
 type Refuse = (code: string, what: string, fix: string) => FileError;
 
-/** Offsets from the end of the header. */
-interface Span extends TensorSpan {
+/** Where a tensor lies. */
+export interface Span {
   readonly name: string;
+  readonly dtype: FileDtype;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
 }
 
 function decodeHeader(

@@ -1,6 +1,6 @@
-import type { HostLatent } from '@lua-webgpu/lua-model';
+import type { HostLatent, RgbImage } from '@lua-webgpu/lua-model';
 
-/** What turns pixels into latents while data are prepared: a VAE on a device, or a stand-in in tests. */
+/** What turns crops into latents while data are prepared: a VAE on a device, or a stand-in in tests. */
 export interface Encoder {
   /** Channels of the latents. */
   readonly channels: number;
@@ -11,10 +11,12 @@ export interface Encoder {
   /** SHA-256 by file name of the files that the VAE was read from. */
   readonly files: Readonly<Record<string, string>>;
   /**
-   * @param pixels [B, 3, side, side] in [0, 1]
-   * @returns decoder-ready [B, channels, side / stride, side / stride]
+   * Encodes crops of one size as they are (scale 1), and resized to 1/scale of their sides by antialiased bicubic for
+   * each scale.
+   *
+   * @returns by scale decoder-ready latents [B, channels, side / stride / scale, side / stride / scale]
    */
-  encode(pixels: Float32Array, batch: number, side: number): Promise<Float32Array>;
+  encode(crops: readonly RgbImage[], scales: readonly number[]): Promise<ReadonlyMap<number, Float32Array>>;
 }
 
 /** `index.json` of a prepared folder. */
