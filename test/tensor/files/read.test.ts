@@ -14,7 +14,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FileError } from '@lua-webgpu/kernels';
 import { afterAll, describe, expect, it } from 'vitest';
-import { encodeSafetensors, fromFloat32, readTensorFile } from '../../../packages/tensor/src/files/index.ts';
+import {
+  encodeSafetensors,
+  fromFloat32,
+  indexTensorFile,
+  readTensorFile,
+} from '../../../packages/tensor/src/files/index.ts';
 import { utf8 } from './builders.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lua-webgpu-read-'));
@@ -26,13 +31,19 @@ function write(name: string, bytes: Uint8Array): string {
   return path;
 }
 
+/** What both ways of reading a file refuse it with. */
 async function refusalOf(path: string): Promise<FileError> {
-  const error: unknown = await readTensorFile(path).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
+  const [error, again] = await Promise.all(
+    [readTensorFile, indexTensorFile].map((read) =>
+      read(path).then(
+        (): unknown => undefined,
+        (thrown: unknown) => thrown,
+      ),
+    ),
   );
   if (!(error instanceof FileError)) throw error ?? new Error('nothing was refused');
   expect(error.message).toContain(path);
+  expect(again).toMatchObject({ code: error.code, message: error.message, fix: error.fix });
   return error;
 }
 
@@ -102,5 +113,49 @@ describe('readTensorFile', () => {
   it('reads names with any character', async () => {
     mkdirSync(join(folder, 'é 😀'));
     expect((await readTensorFile(write(join('é 😀', 'ü.x'), weights))).tensors.size).toBe(1);
+  });
+});
+
+describe('indexTensorFile', () => {
+  const shapes = { a: [2, 3], b: [5], none: [0, 4], c: [] } as const;
+  const several = encodeSafetensors(
+    new Map(
+      Object.entries(shapes).map(([name, shape]) => {
+        const count = shape.reduce((product: number, size) => product * size, 1);
+        return [
+          name,
+          fromFloat32(
+            Float32Array.from({ length: count }, (_, i) => i + name.length),
+            shape,
+          ),
+        ];
+      }),
+    ),
+    // A header longer than the piece that says what the file is.
+    new Map([['note', 'x'.repeat(2000)]]),
+  );
+
+  it.each([
+    ['safetensors', () => write('several.safetensors', several)],
+    ['pth', () => fileURLToPath(new URL('./fixtures/params_and_ema.pth', import.meta.url))],
+  ])('gives the tensors of %s that are asked for, as readTensorFile does', async (format, path) => {
+    const whole = await readTensorFile(path());
+    const index = await indexTensorFile(path());
+    expect(index.format).toBe(format);
+    expect(index.metadata).toEqual(whole.metadata);
+    const described = (entries: ReadonlyMap<string, { dtype: string; shape: readonly number[] }>) =>
+      [...entries].map(([name, { dtype, shape }]) => [name, dtype, shape]);
+    expect(described(index.entries)).toEqual(described(whole.tensors));
+    const names = [...whole.tensors.keys()].reverse();
+    expect(await index.read(names)).toEqual(new Map(names.map((name) => [name, whole.tensors.get(name)])));
+    expect(await index.read([])).toEqual(new Map());
+    await expect(index.read(['nothing'])).rejects.toMatchObject({ code: 'file-tensor-missing' });
+  });
+
+  it('reads no values before they are asked for', async () => {
+    const path = write('shrinks', several);
+    const index = await indexTensorFile(path);
+    truncateSync(path, several.length - 3);
+    await expect(index.read(['a'])).rejects.toMatchObject({ code: 'safetensors-truncated' });
   });
 });

@@ -1,5 +1,6 @@
 import {
   Conv2d,
+  chain,
   Group,
   Module,
   paddedChannels,
@@ -32,19 +33,6 @@ class SubPixelConv extends Conv2d {
   override forward(x: Tensor): Tensor {
     return scoped(x, (input) => pixelShuffle(super.forward(input), { factor: this.#factor, order: 'block' }));
   }
-}
-
-/** Applies layers one after the other, releasing each result once the next is there. */
-function chain(x: Tensor, layers: readonly ((x: Tensor) => Tensor)[]): Tensor {
-  return scoped(x, (input) => {
-    let current = input;
-    for (const layer of layers) {
-      const next = layer(current);
-      current.dispose();
-      current = next;
-    }
-    return current;
-  });
 }
 
 /** LUA's head and SwinIR's 'pixelshuffle': convolution, LeakyReLU 0.01, steps of sub-pixel convolution, convolution. */

@@ -1,3 +1,6 @@
-export { loadVae, type VaeOptions, type VaePart } from './load.ts';
+export { AutoencoderKL } from './kl/autoencoder-kl.ts';
+export type { KlConfig } from './kl/config.ts';
+export { loadVae, type VaeOptions } from './load.ts';
 export { decodeTiled, encodeTiled, type TilingOptions } from './tiled.ts';
-export { Vae } from './vae.ts';
+export { AutoencoderTiny, type TinyConfig } from './tiny/autoencoder-tiny.ts';
+export { Vae, type VaePart } from './vae.ts';

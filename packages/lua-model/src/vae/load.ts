@@ -1,7 +1,5 @@
 import type { Device } from '@lua-webgpu/kernels';
-import type { Vae } from './vae.ts';
-
-export type VaePart = 'encoder' | 'decoder';
+import type { Vae, VaePart } from './vae.ts';
 
 export interface VaeOptions {
   /** Name of the profile whose scale the latents have, where the files do not say it or say it wrongly. */

@@ -1,6 +1,6 @@
 export { byteLength, type DType } from './dtype.ts';
 export { SavedTensor } from './saved.ts';
-export { joinScopes, openScope, Scope, scoped, type TensorData } from './scope.ts';
+export { chain, joinScopes, openScope, Scope, scoped, type TensorData } from './scope.ts';
 export * from './shape.ts';
 export {
   AutogradError,

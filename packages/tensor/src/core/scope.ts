@@ -180,6 +180,19 @@ export function scoped(x: Tensor, compute: (x: Tensor) => Tensor): Tensor {
   return inner.keep(compute(inner.borrow(x)));
 }
 
+/** Applies layers one after the other, releasing each result once the next is there. */
+export function chain(x: Tensor, layers: readonly ((x: Tensor) => Tensor)[]): Tensor {
+  return scoped(x, (input) => {
+    let current = input;
+    for (const layer of layers) {
+      const next = layer(current);
+      current.dispose();
+      current = next;
+    }
+    return current;
+  });
+}
+
 /**
  * The innermost scope of an op's operands, which its result joins. Operands without a scope (parameters) join any.
  * @throws LifetimeError `scope-unrelated`, `scope-none`, `tensor-device`

@@ -8,10 +8,15 @@ import { FileError } from '@lua-webgpu/kernels';
  * `file-too-large` when memory does not suffice
  */
 export async function readFileBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  return await readFileStart(path, Number.POSITIVE_INFINITY);
+}
+
+/** The first `length` bytes of a file (Node only), fewer where it ends before. Throws as {@link readFileBytes}. */
+export async function readFileStart(path: string, length: number): Promise<Uint8Array<ArrayBuffer>> {
   await using file = await openRegularFile(path);
   try {
     const { size } = await file.stat();
-    return await readRange(file, path, 0, size);
+    return await readRange(file, path, 0, Math.min(size, length));
   } catch (error) {
     throw error instanceof FileError ? error : unreadable(path, error);
   }

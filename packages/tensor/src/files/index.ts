@@ -20,7 +20,13 @@ export {
 } from './dtype.ts';
 export { bf16ToF32Bits, f16ToF32Bits, f32BitsToBf16, f32BitsToF16 } from './float16.ts';
 export { type PthValue, parsePth } from './pth.ts';
-export { parseTensorFile, readTensorFile, type WeightFile } from './read.ts';
+export {
+  indexTensorFile,
+  parseTensorFile,
+  readTensorFile,
+  type WeightFile,
+  type WeightIndex,
+} from './read.ts';
 export { parseSafetensors, type TensorFile } from './safetensors.ts';
 export { encodeSafetensors, safetensorsParts } from './safetensors-encode.ts';
 export { SafetensorsReader } from './safetensors-reader.ts';

@@ -63,6 +63,14 @@ export class SafetensorsReader {
     return { dtype: span.dtype, shape: [count, ...rest], bytes };
   }
 
+  /** A whole tensor. Throws as `read`. */
+  async readWhole(name: string): Promise<FileTensor> {
+    const span = this.#spans.get(name);
+    if (!span) throw new RangeError(`${this.path}: there is no tensor ${name}`);
+    const bytes = await this.#bytes(this.#dataStart + span.begin, span.end - span.begin);
+    return { dtype: span.dtype, shape: span.shape, bytes };
+  }
+
   async #bytes(begin: number, length: number): Promise<Uint8Array> {
     let bytes: Uint8Array;
     try {
