@@ -6,6 +6,7 @@ export { configToJson } from './layouts.ts';
 export { parseConfig, parseConfigText } from './parse.ts';
 export { isPresetName, type PresetName, type PresetOptions, preset, presetNames } from './presets.ts';
 export { type KnownKeys, type Problem, pathText, problemsOf, refusal, shown } from './problems.ts';
+export { otherKind } from './recognise.ts';
 export { expectedBuffers, expectedTensors, parameterCount } from './tensors.ts';
 export {
   type HeadConfig,

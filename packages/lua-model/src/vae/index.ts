@@ -1,6 +1,6 @@
 export { AutoencoderKL } from './kl/autoencoder-kl.ts';
 export type { KlConfig } from './kl/config.ts';
-export { loadVae, type VaeOptions } from './load.ts';
+export { loadVae, type VaeOptions, vaeFromTensors } from './load.ts';
 export { decodeTiled, encodeTiled, type TilingOptions } from './tiled.ts';
 export { AutoencoderTiny, type TinyConfig } from './tiny/autoencoder-tiny.ts';
 export { Vae, type VaePart } from './vae.ts';
