@@ -138,7 +138,8 @@ function construct(sources: readonly NamedTensors[], options: Assembly): Vae {
 function chooseParts(names: readonly string[], { parts, source }: Assembly): readonly VaePart[] {
   const there = new Set(names.map(partOfName));
   const missing = parts?.find((part) => !there.has(part));
-  if (missing === undefined) return parts ?? [...there];
+  if (missing === undefined)
+    return parts ?? (['encoder', 'decoder'] as const).filter((part) => there.has(part));
   throw new FileError(
     'vae-part',
     `${source} holds no ${missing}`,
