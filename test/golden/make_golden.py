@@ -9,22 +9,17 @@ python3 make_golden.py --check       compares this module with data made by othe
 """
 
 import argparse
-import json
 import os
-import pathlib
 
-import numpy as np
 import torch
 
 import check
+import training
 import weight_files
+from cases import DATA, Case, network, run_both
 from losses import LOSSES
 from operators import OPERATORS
-from storage import fill_parameters, hash_values, write_safetensors
-from swinir import SwinIR
 
-DATA = pathlib.Path(__file__).parent / "data"
-SAMPLE_ABOVE, STRIDE = 12_000, 7
 BASE = {"mlp_ratio": 2, "img_range": 1.0, "resi_connection": "1conv", "img_size": 64, "window_size": 8}
 LIGHT = {
     **BASE,
@@ -64,75 +59,6 @@ TINY_HEADS = {
 }
 
 
-class Case:
-    """One file: inputs (described, not stored, unless they are special), float64 results, tolerances."""
-
-    def __init__(self, name, seed, about):
-        self.name, self.seed, self.tensors = name, seed, {}
-        self.inputs, self.samples, self.outputs = {}, {}, {}
-        self.metadata = {"case": name, "about": about, "torch": torch.__version__}
-
-    def input(self, name, shape, center=0.0, amp=1.7):
-        """A float64 tensor of float32 numbers out of the hash. amp 1.7 gives about unit variance."""
-        self.inputs[name] = {"shape": shape, "seed": self.seed, "center": center, "amp": amp}
-        return torch.from_numpy(hash_values(self.seed, name, shape, center, amp)).double()
-
-    def stored(self, name, value):
-        self.tensors[name] = value.float().numpy()
-        return value.float().double()
-
-    def output(self, name, run, inputs, attributes=None, full=False, exact=False):
-        with torch.no_grad():
-            self.record(name, run(*inputs), run(*(x.float() for x in inputs)), attributes, full, exact)
-
-    def record(self, name, wide, narrow, attributes=None, full=False, exact=False):
-        """Stores the float64 result rounded once; the float32 result only says which tolerance is fair."""
-        wide, narrow = wide.numpy(), narrow.double().numpy()
-        scale = float(np.abs(wide).max())
-        error = float(np.abs(narrow - wide).max()) / scale
-        assert np.isfinite(wide).all() and (not exact or error == 0), name
-        tolerance = 0.0 if exact else max(float(f"{10 * error:.1e}"), 3e-6)
-        self.outputs[name] = {
-            "max": scale,
-            "float32_error": error,
-            "tolerance": tolerance,
-            **(attributes or {}),
-        }
-        rounded = wide.astype(np.float32)
-        if rounded.size > SAMPLE_ABOVE and not full:
-            assert all(side % STRIDE for side in rounded.shape), name
-            self.samples[name] = {"shape": list(rounded.shape), "stride": STRIDE}
-            rounded = rounded.reshape(-1)[::STRIDE]
-        self.tensors[name] = rounded
-
-    def write(self):
-        for key in ("inputs", "outputs", "samples"):
-            self.metadata[key] = getattr(self, key)
-        path = DATA / f"{self.name}.safetensors"
-        write_safetensors(path, self.tensors, self.metadata)
-        worst = max(o["float32_error"] for o in self.outputs.values())
-        size = path.stat().st_size / 1000
-        print(f"{self.name:28s} {size:7.1f} kB  {len(self.outputs):2d} outputs, float32 error up to {worst:.1e}")
-
-
-def network(case, config, seed):
-    """The float64 network with hashed parameters; the description goes into the case's metadata."""
-    net = SwinIR(config).double().eval()
-    case.metadata["config"] = config
-    case.metadata["params"] = fill_parameters(net, seed)
-    return net
-
-
-def run_both(net, x, trace=False):
-    """Results (and stages) in float64 and in float32."""
-    runs = []
-    with torch.no_grad():
-        for dtype in (torch.float32, torch.float64):
-            stages = {} if trace else None
-            runs.insert(0, {**net.to(dtype)(x.to(dtype), stages), **(stages or {})})
-    return runs
-
-
 def network_case(name, seed, about, config, shapes, center=0.0, amp=1.7):
     """A file with one network and some inputs: `b1h3w5/in.x` -> `b1h3w5/out.x2`, `.x4` (heads) or `.y`."""
     case = Case(name, seed, about)
@@ -168,47 +94,11 @@ def stages_case():
     case.write()
 
 
-def stage_one_loss(outputs, targets):
-    """Sum over the heads of mean|p - t| + 0.1 mean||F(p)| - |F(t)||, unnormalised transforms of each channel."""
-    total = 0
-    for name, target in targets.items():
-        prediction = outputs[name]
-        spectra = [torch.fft.fft2(each).abs() for each in (prediction, target)]
-        total = total + (prediction - target).abs().mean() + 0.1 * (spectra[0] - spectra[1]).abs().mean()
-    return total
-
-
-def gradients_case():
-    """d loss / d every parameter and the input, both heads at once; targets keep away from the kinks of |.|."""
-    case = Case("tiny_window8_gradients", 3301, "gradients of latent L1 + 0.1 FFT magnitude, both heads")
-    net = network(case, TINY_HEADS, 3301)
-    x = case.input("in.x", [1, 4, 9, 13])
-    with torch.no_grad():
-        plain = net(x)
-    targets = {}
-    for name, prediction in plain.items():
-        away = case.input(f"away.{name}", list(prediction.shape))
-        targets[name] = case.stored(f"in.target.{name}", prediction + away + 0.1 * away.sign())
-        margin = (torch.fft.fft2(prediction).abs() - torch.fft.fft2(targets[name]).abs()).abs().min()
-        assert margin > 1e-3, (name, margin)
-        del case.inputs[f"away.{name}"]
-    results = []
-    for dtype in (torch.float64, torch.float32):
-        net.to(dtype).zero_grad()
-        leaf = x.detach().to(dtype).clone().requires_grad_()
-        loss = stage_one_loss(net(leaf), {name: target.to(dtype) for name, target in targets.items()})
-        loss.backward()
-        gradients = {name: p.grad.detach().clone() for name, p in net.named_parameters()}
-        results.append({"out.loss": loss.detach(), "grad.x": leaf.grad, **{f"grad.{n}": g for n, g in gradients.items()}})
-    for name in results[0]:
-        case.record(name, results[0][name], results[1][name], full=True)
-    case.write()
-
-
 def write_all():
     DATA.mkdir(exist_ok=True)
     stages_case()
-    gradients_case()
+    training.gradients_case(TINY_HEADS)
+    training.steps_case(TINY_HEADS)
     network_case(
         "light_x4_c16_3conv",
         2164,

@@ -1,6 +1,18 @@
 import { type Device, openDevice } from '@lua-webgpu/kernels';
 import { Lua, type LuaConfig } from '@lua-webgpu/lua-model';
-import { type FileTensor, fromFloat32, openScope } from '@lua-webgpu/tensor';
+import {
+  abs,
+  add,
+  affine,
+  type FileTensor,
+  fftMagnitude,
+  fromFloat32,
+  mean,
+  openScope,
+  sub,
+  type Tensor,
+  toChannelsLast,
+} from '@lua-webgpu/tensor';
 import type { HostTensor } from '../golden/params.ts';
 
 /** A model with the parameters of a golden case. */
@@ -29,3 +41,11 @@ export async function run(
 /** The adapter of the model tests: what LUA_WEBGPU_ADAPTER names, else SwiftShader. */
 export const openTestDevice = (): Promise<Device> =>
   openDevice({ adapter: process.env.LUA_WEBGPU_ADAPTER ?? 'swiftshader', poison: true });
+
+/** mean|p − t| + 0.1 · mean||F(p)| − |F(t)||, both NCHW. */
+export function stageOneLoss(prediction: Tensor, target: Tensor): Tensor {
+  const spectrum = (x: Tensor) => fftMagnitude(toChannelsLast(x));
+  const pixels = mean(abs(sub(prediction, target)));
+  const frequencies = mean(abs(sub(spectrum(prediction), spectrum(target))));
+  return add(pixels, affine(frequencies, { scale: 0.1, offset: 0 }));
+}

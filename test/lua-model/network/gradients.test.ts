@@ -3,33 +3,19 @@ import { join } from 'node:path';
 import type { Device } from '@lua-webgpu/kernels';
 import { parseConfig } from '@lua-webgpu/lua-model';
 import {
-  abs,
   add,
-  affine,
   backward,
   type FileTensor,
-  fftMagnitude,
-  mean,
   openScope,
   parseSafetensors,
-  sub,
   Tape,
   type Tensor,
-  toChannelsLast,
   toFloat32,
   toFloat64,
 } from '@lua-webgpu/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compareGolden, entry, goldenCase, referenceFolder } from '../../golden/load.ts';
-import { modelWith, openTestDevice } from '../../support/network.ts';
-
-/** mean|p − t| + 0.1 · mean||F(p)| − |F(t)||, both NCHW. */
-function loss(prediction: Tensor, target: Tensor): Tensor {
-  const spectrum = (x: Tensor) => fftMagnitude(toChannelsLast(x));
-  const pixels = mean(abs(sub(prediction, target)));
-  const frequencies = mean(abs(sub(spectrum(prediction), spectrum(target))));
-  return add(pixels, affine(frequencies, { scale: 0.1, offset: 0 }));
-}
+import { modelWith, openTestDevice, stageOneLoss } from '../../support/network.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -46,7 +32,7 @@ it('gradients of both heads at once against PyTorch: every parameter and the inp
   const x = tape.watch(scope.tensor(input.data, input.shape));
   const losses = [...model.forward(x)].map(([scale, prediction]) => {
     const target = entry(golden.inputs, `in.target.x${scale}`);
-    return loss(prediction, scope.tensor(target.data, target.shape));
+    return stageOneLoss(prediction, scope.tensor(target.data, target.shape));
   });
   const value = losses.reduce((sum, each) => add(sum, each));
   using gradients = backward(value);
@@ -94,7 +80,7 @@ describe.runIf(folder)('gradients of the whole network against the reference fol
     const x = tape.watch(scope.tensor(toFloat32(input), input.shape));
     const target = stored('in.target');
     const prediction = model.forward(x).get(2) as Tensor;
-    const value = loss(prediction, scope.tensor(toFloat32(target), target.shape));
+    const value = stageOneLoss(prediction, scope.tensor(toFloat32(target), target.shape));
     using gradients = backward(value);
     expect((await value.readFloats())[0]).toBeCloseTo(toFloat64(stored('out.loss'))[0] as number, 5);
     const names = [...model.namedParameters()];
