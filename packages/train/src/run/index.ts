@@ -1,6 +1,7 @@
 /** The folder of a training run: what is written while it trains, and the report about it. */
 
 export type * from './lines.ts';
-export { formatProgress, progressToJson } from './progress.ts';
+export { formatBytes, formatDuration, formatProgress, progressToJson } from './progress.ts';
+export { type RunSummary, writeReport } from './report/index.ts';
 export { RunFolder } from './run-folder.ts';
 export type * from './types.ts';

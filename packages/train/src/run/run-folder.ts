@@ -16,6 +16,7 @@ import { EventFile } from './events/index.ts';
 import { LOCK, readPrevious, requireKind, runFiles } from './layout.ts';
 import type { MetricLine } from './lines.ts';
 import { cutMetrics, encodeLine } from './metrics-file.ts';
+import { writeReport } from './report/index.ts';
 import { scalarsOf } from './scalars.ts';
 import type { Outcome, RunBeginning, RunFolderOptions, SamplePicture, SaveOptions } from './types.ts';
 
@@ -200,6 +201,12 @@ export class RunFolder {
     const { bytes } = checkpoint;
     await this.append({ type: 'checkpoint', step, stage, checkpoint: name, bytes, ms, best: isBest });
     return { ok: true, checkpoint, best: isBest };
+  }
+
+  /** Writes report.html, from what stands in the folder now. */
+  async report(): Promise<Outcome<{ readonly file: string }>> {
+    const written = await this.#attempt(() => writeReport(this.path));
+    return written.ok ? { ok: true, file: written.value.file } : written;
   }
 
   /** Gives the folder back. Lines that could not be written are lost now, which the alarm says. */

@@ -48,7 +48,7 @@ function event({ time, step }: Moment, what: Uint8Array): Uint8Array {
 }
 
 /** What IHDR, the first chunk of every PNG, says. `channels` is TensorBoard's colour space: 1 grey … 4 RGBA. */
-function pngHeader(png: Uint8Array): { width: number; height: number; channels: number } {
+export function pngHeader(png: Uint8Array): { width: number; height: number; channels: number } {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
   const channelsOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 };
   return {
