@@ -123,6 +123,17 @@ export function groupNorm(
   if (isEmpty(shape)) return;
   const statistics = device.allocate(8 * shape.images * shape.groups, 'group-norm.statistics');
   groupNormStatistics(device, { x, statistics }, shape);
+  groupNormApply(device, { x, statistics, weight, bias, out }, shape);
+  statistics.release();
+}
+
+/** As `groupNorm`, with statistics as `groupNormStatistics` gives them, which may be those of more than x. */
+export function groupNormApply(
+  device: Device,
+  { x, statistics, weight, bias, out }: GroupNormBuffers & { readonly statistics: GpuBuffer },
+  shape: GroupNormShape,
+): void {
+  if (isEmpty(shape)) return;
   const variant = pick(groupNormApplyFamily, device, shape);
   eachPiece(device, variant, shape, (bind, params) => {
     device.dispatch(variant.kernel, {
@@ -131,7 +142,6 @@ export function groupNorm(
       constants: {},
     });
   });
-  statistics.release();
 }
 
 export interface GroupNormSumBuffers {

@@ -14,43 +14,21 @@ import {
   eachGroup,
   type GroupNormAttributes,
   groupGradient,
+  groupNormProblems,
   groupSizes,
   groupSums,
+  plausibleStatistics,
+  statisticsShape,
 } from './group-norm-reference.ts';
 
 const usual: GroupNormAttributes = { groups: 4, eps: 1e-6 };
 
-const problems: readonly { readonly name: string; readonly x: Shape; readonly groups: number }[] = [
-  { name: 'four groups', x: [2, 9, 10, 16], groups: 4 },
-  { name: 'groups of two channels', x: [1, 5, 6, 64], groups: 32 },
-  { name: 'groups of one channel', x: [2, 5, 6, 32], groups: 32 },
-  { name: 'one group', x: [3, 7, 4, 12], groups: 1 },
-  { name: 'odd channels', x: [2, 11, 13, 15], groups: 5 },
-  { name: 'several chunks of pixels', x: [1, 300, 8], groups: 2 },
-  { name: 'one pixel', x: [3, 8], groups: 4 },
-  { name: 'no images', x: [0, 4, 4, 8], groups: 4 },
-  { name: 'no pixels', x: [2, 0, 4, 8], groups: 4 },
-  { name: 'no channels', x: [2, 3, 0], groups: 4 },
-];
-
-const statisticsShape = (x: Shape, { groups }: GroupNormAttributes) => [2, x[0] ?? 0, groups];
 const sumsShape = (x: Shape) => [x[0] ?? 0, 2, sizeOf(x, -1)];
-
-/** Statistics that x could have: not its own, since the ops take any. */
-function plausible(x: Shape, attributes: GroupNormAttributes): NdArray {
-  const shape = statisticsShape(x, attributes);
-  const { images, pixels, channels, groups } = groupSizes(x, attributes);
-  const [all, count] = [images * groups, (pixels * channels) / groups];
-  const data = Float64Array.from({ length: 2 * all }, (_, i) =>
-    i < all ? 0.2 * Math.sin(i) : count * (0.3 + 0.1 * Math.cos(i)),
-  );
-  return { shape, data };
-}
 
 const samplesOf = (
   inputs: (x: Shape, attributes: GroupNormAttributes) => Sample<GroupNormAttributes>['inputs'],
 ): readonly Sample<GroupNormAttributes>[] =>
-  problems.map(({ name, x, groups }) => {
+  groupNormProblems.map(({ name, x, groups }) => {
     const attributes = { groups, eps: 1e-6 };
     return { name, inputs: inputs(x, attributes), attributes };
   });
@@ -113,7 +91,7 @@ export const groupNormSumsOp: OpDefinition<GroupNormAttributes> = {
     const { shape, data } = groupSums(inputs, attributes);
     return { shape, data };
   },
-  samples: samplesOf((x, attributes) => [x, x, plausible(x, attributes)]),
+  samples: samplesOf((x, attributes) => [x, x, plausibleStatistics(x, attributes)]),
   refusals: [
     {
       code: 'shape-mismatch',
@@ -170,7 +148,13 @@ export const groupNormGradientOp: OpDefinition<GroupNormAttributes> = {
     const { shape, data } = groupGradient(inputs, attributes);
     return { shape, data };
   },
-  samples: samplesOf((x, attributes) => [x, [sizeOf(x, -1)], x, plausible(x, attributes), sumsShape(x)]),
+  samples: samplesOf((x, attributes) => [
+    x,
+    [sizeOf(x, -1)],
+    x,
+    plausibleStatistics(x, attributes),
+    sumsShape(x),
+  ]),
   refusals: [
     { code: 'shape-mismatch', inputs: [[2, 3, 8], [4], [2, 3, 8], [2, 2, 4], [2, 2, 8]], attributes: usual },
     { code: 'shape-mismatch', inputs: [[2, 3, 8], [8], [2, 3, 8], [2, 2, 4], [2, 8]], attributes: usual },

@@ -51,6 +51,37 @@ export function checkOperand(op: string, name: string, operand: TensorSpec, shap
   );
 }
 
+/** Shapes to try the ops on. */
+export const groupNormProblems: readonly {
+  readonly name: string;
+  readonly x: Shape;
+  readonly groups: number;
+}[] = [
+  { name: 'four groups', x: [2, 9, 10, 16], groups: 4 },
+  { name: 'groups of two channels', x: [1, 5, 6, 64], groups: 32 },
+  { name: 'groups of one channel', x: [2, 5, 6, 32], groups: 32 },
+  { name: 'one group', x: [3, 7, 4, 12], groups: 1 },
+  { name: 'odd channels', x: [2, 11, 13, 15], groups: 5 },
+  { name: 'several chunks of pixels', x: [1, 300, 8], groups: 2 },
+  { name: 'one pixel', x: [3, 8], groups: 4 },
+  { name: 'no images', x: [0, 4, 4, 8], groups: 4 },
+  { name: 'no pixels', x: [2, 0, 4, 8], groups: 4 },
+  { name: 'no channels', x: [2, 3, 0], groups: 4 },
+];
+
+export const statisticsShape = (x: Shape, { groups }: GroupNormAttributes) => [2, x[0] ?? 0, groups];
+
+/** Statistics that x could have: not its own, since the ops take any. */
+export function plausibleStatistics(x: Shape, attributes: GroupNormAttributes): NdArray {
+  const shape = statisticsShape(x, attributes);
+  const { images, pixels, channels, groups } = groupSizes(x, attributes);
+  const [all, count] = [images * groups, (pixels * channels) / groups];
+  const data = Float64Array.from({ length: 2 * all }, (_, i) =>
+    i < all ? 0.2 * Math.sin(i) : count * (0.3 + 0.1 * Math.cos(i)),
+  );
+  return { shape, data };
+}
+
 export function groupSizes(shape: Shape, { groups, eps }: GroupNormAttributes): GroupNormShape {
   return {
     images: shape[0] ?? 0,
@@ -119,6 +150,23 @@ export function normalised(x: NdArray, { mean, meanError, scale, scaleError, pla
     const error = meanError + epsilon * Math.abs(value) + (scaleError + 4 * epsilon) * difference;
     return { n: (value - mean) * scale, error: error * scale };
   });
+}
+
+/** [x, weight, bias, statistics?] → the normalised x, with bounds. */
+export function applied(inputs: Operands<NdArray>, attributes: GroupNormAttributes) {
+  const [x, weight, bias] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
+  const data = new Float64Array(x.data.length);
+  const bound = new Float64Array(x.data.length);
+  eachGroup(x, inputs[3], attributes, (group) => {
+    const values = normalised(x, group);
+    group.places.forEach(({ index, channel }, i) => {
+      const { n, error } = values[i] ?? { n: 0, error: 0 };
+      const [gain, offset] = [weight.data[channel] ?? 0, bias.data[channel] ?? 0];
+      data[index] = n * gain + offset;
+      bound[index] = error * Math.abs(gain) + 2 * epsilon * Math.abs(offset);
+    });
+  });
+  return { data, bound };
 }
 
 /** [x, gradient, statistics?] → [images, 2, channels]: Σ gradient · n and Σ gradient, with bounds. */

@@ -2,16 +2,14 @@ import { groupNormApplyFamily, groupNormDeviationsFamily, groupNorm as record } 
 import { sizeOf, type Tensor } from '../core/index.ts';
 import { apply, type OpDefinition, required } from './define.ts';
 import {
+  applied,
   checkGroups,
   checkOperand,
-  eachGroup,
   type GroupNormAttributes,
   groupGradient,
   groupSizes,
   groupSums,
-  normalised,
 } from './group-norm-reference.ts';
-import { epsilon } from './tolerance.ts';
 
 export type { GroupNormAttributes } from './group-norm-reference.ts';
 
@@ -41,17 +39,10 @@ export const groupNormOp: OpDefinition<GroupNormAttributes> = {
     record(device, buffers, groupSizes(x.shape, attributes));
   },
 
-  reference(inputs, attributes) {
-    const [x, weight, bias] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
-    const data = new Float64Array(x.data.length);
-    eachGroup(x, undefined, attributes, (group) => {
-      const values = normalised(x, group);
-      group.places.forEach(({ index, channel }, i) => {
-        data[index] = (values[i]?.n ?? 0) * (weight.data[channel] ?? 0) + (bias.data[channel] ?? 0);
-      });
-    });
-    return { shape: x.shape, data };
-  },
+  reference: (inputs, attributes) => ({
+    shape: required(inputs, 0).shape,
+    data: applied(inputs, attributes).data,
+  }),
 
   samples: [
     { inputs: [[2, 9, 10, 16], [16], [16]], attributes: usual },
@@ -80,18 +71,7 @@ export const groupNormOp: OpDefinition<GroupNormAttributes> = {
     { code: 'attribute-invalid', inputs: [[2, 3, 8], [8], [8]], attributes: { groups: 2, eps: -1 } },
   ],
 
-  tolerance(inputs, attributes) {
-    const [x, weight, bias] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
-    const bound = new Float64Array(x.data.length);
-    eachGroup(x, undefined, attributes, (group) => {
-      const values = normalised(x, group);
-      group.places.forEach(({ index, channel }, i) => {
-        const gain = Math.abs(weight.data[channel] ?? 0);
-        bound[index] = (values[i]?.error ?? 0) * gain + 2 * epsilon * Math.abs(bias.data[channel] ?? 0);
-      });
-    });
-    return bound;
-  },
+  tolerance: (inputs, attributes) => applied(inputs, attributes).bound,
 
   vjp: {
     saves: { inputs: [0, 1] },

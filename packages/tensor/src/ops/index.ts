@@ -33,6 +33,7 @@ export { gridSample } from './grid-sample.ts';
 export { gridSampleGridGradient } from './grid-sample-grid-gradient.ts';
 export { gridSampleInputGradient } from './grid-sample-input-gradient.ts';
 export { type GroupNormAttributes, groupNorm } from './group-norm.ts';
+export { groupNormApply } from './group-norm-apply.ts';
 export { groupNormGradient, groupNormStatistics, groupNormSums } from './group-norm-gradient.ts';
 export { ifft2 } from './ifft2.ts';
 export { l1Loss } from './l1-loss.ts';

@@ -21,6 +21,7 @@ import { gridSampleOp } from './grid-sample.ts';
 import { gridSampleGridGradientOp } from './grid-sample-grid-gradient.ts';
 import { gridSampleInputGradientOp } from './grid-sample-input-gradient.ts';
 import { groupNormOp } from './group-norm.ts';
+import { groupNormApplyOp } from './group-norm-apply.ts';
 import { groupNormGradientOp, groupNormStatisticsOp, groupNormSumsOp } from './group-norm-gradient.ts';
 import { ifft2Op } from './ifft2.ts';
 import { l1LossOp } from './l1-loss.ts';
@@ -66,6 +67,7 @@ export const registry: readonly OpDefinition<any>[] = [
   pixelShuffleOp,
   pixelUnshuffleOp,
   groupNormOp,
+  groupNormApplyOp,
   groupNormStatisticsOp,
   groupNormSumsOp,
   groupNormGradientOp,
