@@ -37,13 +37,13 @@ export class DeviceSet {
     this.#adapter = adapter;
   }
 
-  /** One device per distinct set of options; buffers are poisoned unless the options say otherwise. */
+  /** One device per distinct set of options; unless these say otherwise, buffers are poisoned and grids folded. */
   async open(options: OpenOptions = {}): Promise<Device> {
     const key = JSON.stringify(options);
     let device = this.#devices.get(key);
     if (!device) {
       this.#makeRoom();
-      device = await openDevice({ poison: true, ...this.#adapter.options, ...options });
+      device = await openDevice({ poison: true, foldAt: 2, ...this.#adapter.options, ...options });
       this.#devices.set(key, device);
     }
     return device;

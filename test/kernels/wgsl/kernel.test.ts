@@ -10,6 +10,7 @@ import {
   packParams,
   read,
   resolveConstants,
+  resolveGrid,
   unsupported,
   write,
 } from '@lua-webgpu/kernels';
@@ -187,9 +188,21 @@ describe('support', () => {
 
 describe('folded grids', () => {
   test.each([0, 1, 65_535, 65_536, 131_070, 131_071, 10_000_019, 65_535 * 65_535])('%d groups', (groups) => {
-    const [x, y, z] = foldGrid(groups);
+    const [x, y, z] = resolveGrid(foldGrid(groups));
     expect(x * y * z).toBeGreaterThanOrEqual(groups);
     expect(x * y * z - groups).toBeLessThan(Math.max(1, y));
     expect(Math.max(x, y, z)).toBeLessThanOrEqual(65_535);
+  });
+
+  test('sooner where that is wanted, as far as the rows fit', () => {
+    expect(resolveGrid(foldGrid(2), 2)).toEqual([2, 1, 1]);
+    expect(resolveGrid(foldGrid(5), 2)).toEqual([2, 3, 1]);
+    expect(resolveGrid(foldGrid(4 * 65_535), 2)).toEqual([4, 65_535, 1]);
+  });
+
+  test('beside other dimensions', () => {
+    expect(resolveGrid([7, ...foldGrid(65_536)])).toEqual([7, 32_768, 2]);
+    expect(resolveGrid([...foldGrid(3), 7], 2)).toEqual([2, 2, 7]);
+    expect(resolveGrid([])).toEqual([1, 1, 1]);
   });
 });

@@ -95,10 +95,7 @@ export const conv2dWeightGradientScalar = defineKernel({
   bindings: { x: read('f32'), gradient: read('f32'), out: write('f32') },
   params: scalarParams,
   workgroup: () => [64, 1, 1],
-  grid: ({ parts, rows, cout }) => {
-    const [x, y] = foldGrid(Math.ceil((rows * cout) / 64));
-    return [x, y, parts];
-  },
+  grid: ({ parts, rows, cout }) => [...foldGrid(Math.ceil((rows * cout) / 64)), parts],
   cost: (p) => cost(p, p.rows, p.cin, p.cout),
 });
 

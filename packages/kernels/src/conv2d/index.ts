@@ -69,10 +69,7 @@ const cost = (p: CommonParams, cin: number, cout: number) => {
 };
 
 /** Channel groups in x, pixel groups folded into y and z. */
-const gridOf = (channelGroups: number, pixelGroups: number): Grid => {
-  const [y, z] = foldGrid(pixelGroups);
-  return [channelGroups, y, z];
-};
+const gridOf = (channelGroups: number, pixelGroups: number) => [channelGroups, ...foldGrid(pixelGroups)];
 
 export const conv2dSubgroup = defineKernel({
   name: 'conv2d/subgroup',

@@ -1,7 +1,7 @@
 import { imagePieces, type Piece, rowsRange } from '../image-bands/index.ts';
 import { type Device, type Family, type GpuBuffer, pick, type Variant } from '../runtime/index.ts';
 import { shaders } from '../shaders.generated.ts';
-import { defineKernel, foldGrid, type Grid, read, write } from '../wgsl/index.ts';
+import { defineKernel, foldGrid, read, write } from '../wgsl/index.ts';
 
 /** What stands outside an image: zeros, its mirror image without the edge repeated, or its edge. */
 export type PadMode = 'zeros' | 'reflect' | 'replicate';
@@ -68,10 +68,10 @@ export const padVector = defineKernel({
   bindings: { source: read('vec4f'), out: write('vec4f') },
   params: { ...commonParams, channels4: 'u32' },
   workgroup: () => [64, 1, 1],
-  grid: ({ images, out_rows, out_width, channels4 }): Grid => {
-    const [y, z] = foldGrid(images * out_rows);
-    return [Math.ceil((out_width * channels4) / 64), y, z];
-  },
+  grid: ({ images, out_rows, out_width, channels4 }) => [
+    Math.ceil((out_width * channels4) / 64),
+    ...foldGrid(images * out_rows),
+  ],
   cost: (p) => cost(p, 4 * p.channels4),
 });
 

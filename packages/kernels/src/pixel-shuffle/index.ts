@@ -1,7 +1,7 @@
 import { imagePieces, rowsRange } from '../image-bands/index.ts';
 import { type Device, type Family, type GpuBuffer, pick, type Variant } from '../runtime/index.ts';
 import { shaders } from '../shaders.generated.ts';
-import { defineKernel, foldGrid, type Grid, read, write } from '../wgsl/index.ts';
+import { defineKernel, foldGrid, read, write } from '../wgsl/index.ts';
 
 /**
  * Where the r² sub-pixels of channel c lie among the packed channels: `torch` c·r² + i·r + j as PyTorch's PixelShuffle
@@ -33,10 +33,10 @@ export const pixelShuffleVector = defineKernel({
   bindings: { x: read('vec4f'), out: write('vec4f') },
   params: { rows: 'u32', width: 'u32', channels4: 'u32', x_offset: 'u32', out_offset: 'u32' },
   workgroup: () => [64, 1, 1],
-  grid: ({ rows, width, channels4 }, { FACTOR }): Grid => {
-    const [y, z] = foldGrid(rows * Number(FACTOR));
-    return [Math.ceil((width * Number(FACTOR) * channels4) / 64), y, z];
-  },
+  grid: ({ rows, width, channels4 }, { FACTOR }) => [
+    Math.ceil((width * Number(FACTOR) * channels4) / 64),
+    ...foldGrid(rows * Number(FACTOR)),
+  ],
   cost: ({ rows, width, channels4 }, { FACTOR }) => cost(4 * rows * width * channels4 * Number(FACTOR) ** 2),
 });
 

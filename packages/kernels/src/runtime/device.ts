@@ -33,6 +33,8 @@ export interface DeviceOptions {
   readonly budgetBytes: number;
   /** Fills buffers with NaN bits when they are lent and when they come back; for tests. */
   readonly poison: boolean;
+  /** Workgroups in a row above which a grid is folded, where that is to be sooner than it has to; for tests. */
+  readonly foldAt: number | undefined;
   /** Variant to use by kernel family, in place of the choice by shape. */
   readonly force: ReadonlyMap<string, string>;
   /** False for a GPUDevice that the caller brought: `destroy` then leaves it alive. */
@@ -81,9 +83,8 @@ export class Device {
         },
       ],
     });
-    this.#dispatcher = new Dispatcher(gpu, options.capabilities, paramsLayout, watch, (buffer, by) =>
-      this.#checkBuffer(buffer, by),
-    );
+    const check = (buffer: GpuBuffer, by: string) => this.#checkBuffer(buffer, by);
+    this.#dispatcher = new Dispatcher(gpu, options.capabilities, paramsLayout, watch, check, options.foldAt);
     this.#pool = new BufferPool(gpu, watch, {
       limits,
       maxPooledBytes: options.maxPooledBytes,

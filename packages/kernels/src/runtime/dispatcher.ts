@@ -9,6 +9,7 @@ import {
   type ParamType,
   packParams,
   resolveConstants,
+  resolveGrid,
   unsupported,
 } from '../wgsl/index.ts';
 import { BindGroupCache } from './bind-groups.ts';
@@ -32,6 +33,7 @@ export interface Prepared {
 /** Turns a kernel with its operands into a command to record, after every check that needs no GPU. */
 export class Dispatcher {
   readonly #capabilities: Capabilities;
+  readonly #foldAt: number | undefined;
   readonly #pipelines: PipelineCache;
   readonly #bindGroups: BindGroupCache;
   readonly #checkBuffer: (buffer: GpuBuffer, by: string) => void;
@@ -42,7 +44,9 @@ export class Dispatcher {
     paramsLayout: GPUBindGroupLayout,
     watch: (outcome: Promise<Error | undefined>) => void,
     checkBuffer: (buffer: GpuBuffer, by: string) => void,
+    foldAt: number | undefined,
   ) {
+    this.#foldAt = foldAt;
     this.#capabilities = capabilities;
     this.#pipelines = new PipelineCache(gpu, capabilities, paramsLayout, watch);
     this.#bindGroups = new BindGroupCache(gpu, watch);
@@ -74,7 +78,7 @@ export class Dispatcher {
     const written = compiled.written.map((index) => ranges[index] as BufferRange);
     checkAliases(name, compiled, ranges);
     const packed = packParams(kernel, params);
-    const grid = kernel.grid(params, constants);
+    const grid = resolveGrid(kernel.grid(params, constants), this.#foldAt);
     if (grid[0] === 0 || grid[1] === 0 || grid[2] === 0) return undefined;
     checkGrid(name, grid, this.#capabilities.limits);
     const command: Command = {

@@ -21,6 +21,8 @@ export interface OpenOptions {
   readonly budgetBytes?: number;
   /** Fills buffers with NaN bits when lent and when returned; for tests. */
   readonly poison?: boolean;
+  /** Workgroups in a row above which a grid is folded into two dimensions; as many as a dimension holds. For tests. */
+  readonly foldAt?: number;
   /** Kernel variants by family, `{ matmul: 'tiled' }`. Default: LUA_WEBGPU_KERNEL. */
   readonly force?: Readonly<Record<string, string>>;
   /** Receives one line about the adapter in use. */
@@ -45,6 +47,7 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
     maxPooledBytes: options.maxPooledBytes ?? 512 * 2 ** 20,
     budgetBytes: options.budgetBytes ?? Number.POSITIVE_INFINITY,
     poison: options.poison ?? false,
+    foldAt: options.foldAt,
     force: new Map(Object.entries(force)),
     owned: options.device === undefined,
   });

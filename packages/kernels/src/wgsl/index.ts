@@ -1,4 +1,5 @@
 export { type AssembledShader, assemble, packParams } from './assemble.ts';
+export { foldGrid, type Grid, type GridSpec, resolveGrid } from './grid.ts';
 export {
   type AnyKernel,
   activeBindings,
@@ -6,8 +7,6 @@ export {
   type Cost,
   constantCombinations,
   defineKernel,
-  foldGrid,
-  type Grid,
   type Kernel,
   maxParamBytes,
   type Params,

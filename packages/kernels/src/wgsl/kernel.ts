@@ -1,9 +1,9 @@
 import type { Capabilities } from '../capabilities.ts';
 import { KernelError } from '../errors.ts';
+import type { Grid, GridSpec } from './grid.ts';
 import type { Constants } from './preprocess.ts';
 
 export type ParamType = 'u32' | 'i32' | 'f32';
-export type Grid = readonly [x: number, y: number, z: number];
 
 /** A storage buffer of a kernel. `when` names the boolean constant without which the binding does not exist. */
 export interface Binding {
@@ -38,7 +38,7 @@ export interface KernelSpec<B extends Record<string, Binding>, P extends Record<
   readonly workgroup: (constants: Constants) => Grid;
   /** Bytes of workgroup memory. */
   readonly workgroupBytes?: (constants: Constants) => number;
-  readonly grid: (params: Params<P>, constants: Constants) => Grid;
+  readonly grid: (params: Params<P>, constants: Constants) => GridSpec;
   /** What the params have to satisfy; the sentence says which precondition is broken. */
   readonly check?: (params: Params<P>, constants: Constants) => string | undefined;
   readonly cost: (params: Params<P>, constants: Constants) => Cost;
@@ -192,14 +192,4 @@ export function constantCombinations(kernel: AnyKernel): Constants[] {
     combinations = combinations.flatMap((base) => values.map((value) => ({ ...base, [name]: value })));
   }
   return combinations;
-}
-
-/**
- * Groups in one dimension folded into two, since a dimension holds 65,535. Kernels undo it with
- * `workgroup.y * num_workgroups.x + workgroup.x` and have to guard the few surplus groups of the last row.
- */
-export function foldGrid(groups: number): Grid {
-  if (groups <= 65_535) return [groups, 1, 1];
-  const rows = Math.ceil(groups / 65_535);
-  return [Math.ceil(groups / rows), rows, 1];
 }

@@ -41,8 +41,7 @@ type Sizes = { readonly [K in keyof typeof params]: number };
 const libraries = { 'window-attention/geometry.wgsl': shaders['window-attention/geometry.wgsl'] };
 const vectorBindings = { qkv: read('vec4f'), table: read('f32'), out: write('vec4f') };
 const tokensOf = ({ window }: Sizes) => window * window;
-const perQuery: (sizes: Sizes) => Grid = (sizes) =>
-  foldGrid(Math.ceil((sizes.windows * sizes.heads * tokensOf(sizes)) / 64));
+const perQuery = (sizes: Sizes) => foldGrid(Math.ceil((sizes.windows * sizes.heads * tokensOf(sizes)) / 64));
 const cost = (sizes: Sizes) => {
   const values = sizes.windows * tokensOf(sizes) * sizes.heads * sizes.head_dim;
   return { flops: 4 * values * tokensOf(sizes), bytes: 16 * values };
