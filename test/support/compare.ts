@@ -1,5 +1,5 @@
+import assert from 'node:assert/strict';
 import type { NdArray, Sample, Shape } from '@lua-webgpu/tensor';
-import { expect } from 'vitest';
 
 /** A deterministic stream of numbers in [−1, 1) that float32 can hold. */
 export function seededValues(seed: number, count: number): Float64Array {
@@ -35,7 +35,7 @@ export function expectWithin(
   bound: Float64Array | number,
   what: string,
 ): void {
-  expect(actual.length, `${what}: number of elements`).toBe(expected.data.length);
+  assert.equal(actual.length, expected.data.length, `${what}: number of elements`);
   let worst = 0;
   let message = '';
   for (let i = 0; i < actual.length; i++) {
@@ -49,5 +49,5 @@ export function expectWithin(
       message = `${what}: element ${i} is ${a}, expected ${e} ± ${allowed}`;
     }
   }
-  expect(message).toBe('');
+  assert.ok(message === '', message);
 }
