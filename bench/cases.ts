@@ -7,6 +7,7 @@ import { cases as filter } from './kernels/filter.ts';
 import { cases as gather } from './kernels/gather.ts';
 import { cases as gridSample } from './kernels/grid-sample.ts';
 import { cases as groupNorm } from './kernels/group-norm.ts';
+import { cases as l1Loss } from './kernels/l1-loss.ts';
 import { cases as layerNorm } from './kernels/layer-norm.ts';
 import { cases as layerNormBackward } from './kernels/layer-norm-backward.ts';
 import { cases as layout } from './kernels/layout.ts';
@@ -20,6 +21,7 @@ import { cases as resize } from './kernels/resize.ts';
 import { cases as softmax } from './kernels/softmax.ts';
 import { cases as windowAttention } from './kernels/window-attention.ts';
 import { cases as windowAttentionBackward } from './kernels/window-attention-backward.ts';
+import { cases as losses } from './losses.ts';
 import { cases as model } from './model.ts';
 
 /** Every case, kernels first. */
@@ -32,6 +34,7 @@ export const allCases: readonly BenchCase[] = [
   ...gather,
   ...gridSample,
   ...groupNorm,
+  ...l1Loss,
   ...layerNorm,
   ...layerNormBackward,
   ...layout,
@@ -45,5 +48,6 @@ export const allCases: readonly BenchCase[] = [
   ...softmax,
   ...windowAttention,
   ...windowAttentionBackward,
+  ...losses,
   ...model,
 ];

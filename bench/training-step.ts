@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import { type KernelTime, openDevice } from '@lua-webgpu/kernels';
 import { preset, runRecomputed, runStored } from '@lua-webgpu/lua-model';
+import { stageCases } from './losses.ts';
+import { measure } from './measure.ts';
 import { type StepReport, trainingStep } from './training/step.ts';
 
 // A Stage I step with 16 channels: ms per step and what the memory goes to, with --profile what the time goes to.
@@ -32,7 +34,10 @@ const allocated = device.memory().inUse;
 await step.run();
 const steps = Number(values.steps) - 1;
 if (values.profile) await printProfile();
-else await printStep();
+else {
+  await printStep();
+  await printLosses();
+}
 device.destroy();
 
 async function printStep(): Promise<void> {
@@ -59,6 +64,12 @@ async function printStep(): Promise<void> {
   );
   const perStep = created.slice(1).map((count, i) => count - (created[i] ?? 0));
   console.log(`buffers created per step, from the third: ${perStep.join(', ')}`);
+}
+
+/** What the losses of one head take by themselves, the machine as it is now. */
+async function printLosses(): Promise<void> {
+  for (const { name, ms } of await measure(device, stageCases, 1))
+    console.log(`${name.padEnd(62)} ${ms.toFixed(1)} ms`);
 }
 
 /** GPU time by kernel, of each the least of all steps: other programs on the machine only ever add to it. */

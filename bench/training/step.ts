@@ -1,22 +1,7 @@
 import type { Device } from '@lua-webgpu/kernels';
 import { createLua, type LuaConfig, type RunBlock } from '@lua-webgpu/lua-model';
-import {
-  Adam,
-  abs,
-  add,
-  affine,
-  backward,
-  Ema,
-  fftMagnitude,
-  mean,
-  openScope,
-  ParameterArena,
-  scoped,
-  sub,
-  Tape,
-  type Tensor,
-  toChannelsLast,
-} from '@lua-webgpu/tensor';
+import { Adam, add, backward, Ema, openScope, ParameterArena, Tape, type Tensor } from '@lua-webgpu/tensor';
+import { Objective, stageObjectives } from '@lua-webgpu/train';
 
 /** What one step took. */
 export interface StepReport {
@@ -37,7 +22,7 @@ export interface TrainingStep {
   run(): Promise<StepReport>;
 }
 
-/** Stage I: ×2 pairs 32² → 64² and ×4 pairs 16² → 64², both heads, ℓ1 + 0.1 · FFT, Adam and EMA. */
+/** Stage I: ×2 pairs 32² → 64² and ×4 pairs 16² → 64², both heads, the stage's objective, Adam and EMA. */
 export function trainingStep(
   device: Device,
   { config, batch, runBlock }: { config: LuaConfig; batch: number; runBlock: RunBlock },
@@ -53,6 +38,7 @@ export function trainingStep(
   const model = createLua(device, config);
   const arena = new ParameterArena(model.namedParameters());
   note('parameters');
+  const objective = new Objective(stageObjectives.I);
   const optimizer = new Adam(arena, { lr: 2e-4, betas: [0.9, 0.995] });
   const ema = new Ema(arena, { decay: 0.999 });
   note('moments and EMA');
@@ -82,9 +68,9 @@ export function trainingStep(
       const losses = [...inputs].map(([scale, input]) => {
         const x = tape.constant(scope.borrow(input));
         const prediction = model.forward(x, [scale], runBlock).get(scale) as Tensor;
-        const value = loss(prediction, scope.borrow(target));
+        const { total } = objective.evaluate({ latent: prediction }, { latent: target });
         prediction.dispose();
-        return value;
+        return total;
       });
       const total = losses.reduce((sum, each) => add(sum, each));
       const saved = device.memory().inUse - start;
@@ -105,13 +91,4 @@ export function trainingStep(
       };
     },
   };
-}
-
-function loss(prediction: Tensor, wanted: Tensor): Tensor {
-  const spectrum = (x: Tensor) => scoped(x, (input) => fftMagnitude(toChannelsLast(input)));
-  return scoped(prediction, (p) => {
-    const l1 = mean(abs(sub(p, wanted)));
-    const fft = mean(abs(sub(spectrum(p), spectrum(wanted))));
-    return add(l1, affine(fft, { scale: 0.1, offset: 0 }));
-  });
 }
