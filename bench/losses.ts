@@ -60,7 +60,11 @@ const termCase = (name: LossName): BenchCase => {
   const { space } = lossTerms[name];
   const transforms = { [space]: name.startsWith('fft') ? 4 : 0 };
   const objective = new Objective({ [name]: 1 });
-  return lossCase(`loss ${name}, forward and backward`, transforms, (p, t) => objective.evaluate(p, t).total);
+  return lossCase(
+    `loss ${name} of ${shapes[space].join('×')}, forward and backward`,
+    transforms,
+    (p, t) => objective.evaluate(p, t).total,
+  );
 };
 
 /** The losses of a stage for one head. */
@@ -79,8 +83,10 @@ export const stageCases: BenchCase[] = Object.entries(stageObjectives).map(([sta
 
 export const cases: BenchCase[] = [
   ...lossNames.map(termCase),
-  lossCase('loss l1_latent by sub, abs, mean, forward and backward', { latent: 0 }, (p, t) =>
-    mean(abs(sub(p.latent as Tensor, t.latent as Tensor))),
+  lossCase(
+    `loss l1_latent by sub, abs, mean of ${shapes.latent.join('×')}, forward and backward`,
+    { latent: 0 },
+    (p, t) => mean(abs(sub(p.latent as Tensor, t.latent as Tensor))),
   ),
   ...stageCases,
 ];
