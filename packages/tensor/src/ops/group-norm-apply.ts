@@ -60,6 +60,8 @@ export const groupNormApplyOp: OpDefinition<GroupNormAttributes> = {
   ],
 
   tolerance: (inputs, attributes) => applied(inputs, attributes).bound,
+
+  vjp: { none: 'its statistics are given, and it is for inference in pieces; groupNorm has a gradient' },
 };
 
 /**

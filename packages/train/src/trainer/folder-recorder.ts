@@ -2,7 +2,7 @@ import type { Device } from '@lua-webgpu/kernels';
 import { Lua } from '@lua-webgpu/lua-model';
 import type { CheckpointContent, TrainingState } from '../checkpoint/index.ts';
 import type { TrainConfig } from '../config/index.ts';
-import type { MetricLine, Progress, RunFolder } from '../run/index.ts';
+import { type MetricLine, type Progress, type RunFolder, writeReport } from '../run/index.ts';
 import { trainerVersion } from '../version.ts';
 import { stepsBefore } from './plan.ts';
 import type { Position } from './position.ts';
@@ -110,6 +110,15 @@ export class FolderRecorder implements Recorder {
     if (saved.ok) this.#checkpoint = saved.checkpoint.path;
   }
 
+  async rewind(position: Position | undefined): Promise<void> {
+    this.#step = position?.step ?? 0;
+    this.#stage = position?.stage.name ?? this.#config.stages[0]?.name ?? '';
+    this.#skipped = position?.counters.skipped ?? 0;
+    // The line that begins a run went with the others.
+    if (!position) this.#opened = 0;
+    await this.#folder.rewind(position?.step);
+  }
+
   progress(progress: Progress): void {
     this.#options.onProgress?.(progress);
   }
@@ -130,6 +139,16 @@ export class FolderRecorder implements Recorder {
       await this.append({ ...this.#here(), type: 'end', reason: diverged ? 'diverged' : 'failed', message });
       throw error;
     } finally {
+      await this.#report();
+    }
+  }
+
+  /** A run is not lost for want of a page about it. */
+  async #report(): Promise<void> {
+    try {
+      await writeReport(this.#folder.path);
+    } catch (error) {
+      this.notice(`report.html was not written: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 

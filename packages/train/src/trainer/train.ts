@@ -49,7 +49,7 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   try {
     const newest = folder.found.newest;
     const from = newest && (await momentOf(config, newest));
-    await folder.start({ config: text, step: from?.position.step ?? 0 });
+    await folder.start({ config: text, step: from?.position.step });
     const recorder = new FolderRecorder(folder, config, sha256(text), options);
     await using train = await openDataset(config.data.train);
     await using validation =

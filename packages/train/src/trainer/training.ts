@@ -24,6 +24,8 @@ export interface Recorder {
   savePictures(position: Position, pictures: ValidationResult['pictures']): Promise<void>;
   /** @returns the checkpoint's name, undefined where it could not be written */
   saveCheckpoint(moment: Moment, device: Device, best: number | undefined): Promise<void>;
+  /** What was said about later steps does not hold: they will be made again. Undefined for the beginning of the run. */
+  rewind(position: Position | undefined): Promise<void>;
   progress(progress: Progress): void;
   notice(line: string): void;
 }
@@ -74,8 +76,11 @@ export class Training {
         return await this.#curriculum(bench);
       } catch (error) {
         if (!(error instanceof DeviceLostError) || ++this.#lost > lostInARow) throw error;
-        const step = this.#last?.position.step ?? 0;
-        this.#recorder.notice(`the GPU device was lost (${error.message}); going on from step ${step}`);
+        const { position } = this.#last ?? {};
+        await this.#recorder.rewind(position);
+        this.#recorder.notice(
+          `the GPU device was lost (${error.message}); going on from step ${position?.step ?? 0}`,
+        );
       }
     }
   }
