@@ -7,6 +7,12 @@ export {
   type Measured,
   type PhotoResult,
 } from './evaluate.ts';
+export {
+  type ChannelGap,
+  type DistributionGap,
+  distributionGap,
+  type HostImages,
+} from './statistics/index.ts';
 export { type EvaluationSummary, markdownOf, plotOf, summarise } from './summary.ts';
 export {
   baselines,
