@@ -141,17 +141,18 @@ for (const adapter of await adapterCases()) {
       // Sides of whole patches, so that every pixel counts.
       const shape = spaceOf(loss) === 'pixel' ? [1, 3, 12, 12] : [2, 4, 6, 5];
       const [p, t] = [seeded(31, shape, spaceOf(loss)), seeded(32, shape, spaceOf(loss))];
-      for (const [k, bad] of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].entries()) {
-        for (const place of [0, 100 + 7 * k, p.data.length - 1]) {
-          const spoilt = { shape, data: p.data.with(place % p.data.length, bad) };
-          for (const [a, b] of [
-            [spoilt, t],
-            [t, spoilt],
-            [spoilt, spoilt],
-          ] as const) {
-            const { value } = await onDevice(device, loss, a, b);
-            expect(Number.isFinite(value), `${bad} at ${place}: ${value}`).toBe(false);
-          }
+      const bads = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+      for (const [k, bad] of bads.entries()) {
+        const place = [0, 101, p.data.length - 1][k] as number;
+        const spoilt = { shape, data: p.data.with(place, bad) };
+        const pairs = [
+          [spoilt, t],
+          [t, spoilt],
+          [spoilt, spoilt],
+        ] as const;
+        for (const [a, b] of pairs) {
+          const { value } = await onDevice(device, loss, a, b);
+          expect(Number.isFinite(value), `${bad} at ${place}: ${value}`).toBe(false);
         }
       }
     });
