@@ -1,4 +1,11 @@
-import { gatherRow, gaussianRows, gaussianWeights, type ResizeMode, resizeRows } from '@lua-webgpu/kernels';
+import {
+  gatherRow,
+  gaussianRows,
+  gaussianWeights,
+  type ResizeMode,
+  resizeRows,
+  transposeRows,
+} from '@lua-webgpu/kernels';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -90,5 +97,23 @@ describe('gatherRow', () => {
         [5, 4],
       ]),
     ).toEqual({ first: 3, weights: [2, 0, 5] });
+  });
+});
+
+describe('transposed tables', () => {
+  it('list for each position the outputs that read it', () => {
+    const rows = [
+      { first: 0, weights: [1, 2] },
+      { first: 1, weights: [3] },
+      { first: 3, weights: [4, 5] },
+    ];
+    expect(transposeRows(rows, 6)).toEqual([
+      { first: 0, weights: [1] },
+      { first: 0, weights: [2, 3] },
+      { first: 0, weights: [0] },
+      { first: 2, weights: [4] },
+      { first: 2, weights: [5] },
+      { first: 2, weights: [0] },
+    ]);
   });
 });

@@ -2,6 +2,7 @@ import {
   abs,
   backward,
   clamp,
+  fftMagnitude,
   leakyRelu,
   max,
   maximum,
@@ -68,6 +69,11 @@ for (const adapter of await adapterCases()) {
     ])('%s: the first of equals along an outer axis', async (_name, run, expected) => {
       const columns = (x: Tensor) => run(x.reshape([2, 2]), { axes: [0] });
       expect(await gradients(columns, [4, 3, 2, 3])).toEqual([expected]);
+    });
+
+    it('fftMagnitude of a zero image', async () => {
+      const magnitudes = (x: Tensor) => fftMagnitude(x.reshape([1, 6, 8, 1]));
+      expect(await gradients(magnitudes, new Array(48).fill(0))).toEqual([new Array(48).fill(0)]);
     });
   });
 }
