@@ -1,5 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FileError } from '@lua-webgpu/kernels';
 import { readFileBytes, unwritable } from '@lua-webgpu/tensor';
 
@@ -19,9 +19,11 @@ export const LOCK = 'trainer';
  * Makes sure that a run can begin in a folder, or go on in it; a folder that does not exist is made for a run that
  * begins.
  *
- * @throws FileError `run-exists`, `run-missing`, `run-folder-not-empty`, `file-unwritable`, `file-disk-full`
+ * @returns whether it was made
+ * @throws FileError `run-exists`, `run-missing`, `run-folder-not-empty`, `file-unreadable`, `file-unwritable`,
+ * `file-disk-full`
  */
-export async function requireKind(path: string, resume: boolean): Promise<void> {
+export async function requireKind(path: string, resume: boolean): Promise<boolean> {
   const kind = await kindOf(path);
   if (kind === 'other') {
     throw new FileError(
@@ -44,10 +46,17 @@ export async function requireKind(path: string, resume: boolean): Promise<void> 
       'Check the path, or start without --resume.',
     );
   }
-  if (kind === 'missing') {
-    await mkdir(path, { recursive: true }).catch((cause: unknown) => {
-      throw unwritable(path, cause);
-    });
+  if (kind === 'missing') await makeFolder(path);
+  return kind === 'missing';
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    // The last one by itself: a recursive mkdir calls a read-only disk a folder that does not exist.
+    await mkdir(dirname(path), { recursive: true });
+    await mkdir(path);
+  } catch (cause) {
+    throw unwritable(path, cause);
   }
 }
 

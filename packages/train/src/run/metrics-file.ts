@@ -46,7 +46,7 @@ export async function* textLines(path: string): AsyncGenerator<{ text: string; e
     }
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const missing = code === 'ENOENT';
+    const missing = code === 'ENOENT' || code === 'ENOTDIR';
     throw new FileError(
       missing ? 'file-not-found' : 'file-unreadable',
       `${path} ${missing ? 'does not exist' : `cannot be read (${code})`}`,

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FileError } from '@lua-webgpu/kernels';
 import { unwritable, writeFileAtomic } from '@lua-webgpu/tensor';
@@ -81,8 +81,11 @@ export class RunFolder {
    */
   static async open(path: string, options: RunFolderOptions = {}): Promise<RunFolder> {
     const { resume = false, onNotice = () => undefined } = options;
-    await requireKind(path, resume);
-    const lock = await acquireLock(path, LOCK);
+    const made = await requireKind(path, resume);
+    const lock = await acquireLock(path, LOCK).catch(async (error: unknown) => {
+      if (made) await rmdir(path).catch(() => undefined);
+      throw error;
+    });
     try {
       // Again: whoever held the lock until now may have begun a run.
       await requireKind(path, resume);
