@@ -2,8 +2,9 @@ import { basename, join } from 'node:path';
 import { FileError } from '@lua-webgpu/kernels';
 import { candidates, describeCheckpoint, readBest } from '../../checkpoint/index.ts';
 import { readPrevious, runFiles } from '../layout.ts';
-import { decodeLine, type ReadLine, textLines } from '../metrics-file.ts';
-import { numberOf, numbersOf, StageCollector, type StageCurves } from './stages.ts';
+import { type ReadLine, textLines } from '../metrics-file.ts';
+import { knownLine } from './known-line.ts';
+import { StageCollector, type StageCurves } from './stages.ts';
 
 type LineOf<T extends ReadLine['type']> = Extract<ReadLine, { type: T }>;
 
@@ -68,7 +69,7 @@ export async function readRun(path: string): Promise<RunData> {
   let [lastStep, damagedLines] = [0, 0];
   let end: RunData['end'];
   for await (const { text, ended } of metricsOf(path)) {
-    const line = decodeLine(text);
+    const line = knownLine(text);
     if (!line) {
       // A line that is just being written is none.
       if (ended) damagedLines += 1;
@@ -82,7 +83,14 @@ export async function readRun(path: string): Promise<RunData> {
       stages.set(line.stage, stage);
       stage.add(line);
     }
-    if (line.type === 'validation') validations.push(validationOf(line));
+    if (line.type === 'validation') {
+      const { step, stage, psnr } = line;
+      validations.push({
+        step,
+        stage,
+        psnr: new Map(Object.entries(psnr).map(([scale, values]) => [scale, { ...values }])),
+      });
+    }
     if (Object.hasOwn(lines, line.type)) (lines[line.type as keyof typeof lines] as ReadLine[]).push(line);
     extend(sessions, line);
   }
@@ -118,19 +126,11 @@ async function* metricsOf(path: string): ReturnType<typeof textLines> {
   }
 }
 
-function validationOf(line: LineOf<'validation'>): Validation {
-  const psnr = new Map(Object.entries(line.psnr ?? {}).map(([scale, values]) => [scale, numbersOf(values)]));
-  return { step: line.step, stage: line.stage, psnr };
-}
-
-function extend(sessions: Session[], line: ReadLine): void {
-  const time = numberOf(line.time);
-  if (Number.isNaN(time)) return;
+function extend(sessions: Session[], { type, step, time, ...rest }: ReadLine): void {
   const last = sessions.at(-1);
-  if (line.type === 'start' || line.type === 'resume' || !last) {
-    const differences = line.type === 'resume' ? (line.differences ?? []) : [];
-    const kind = line.type === 'resume' ? 'resume' : 'start';
-    sessions.push({ kind, from: time, to: time, step: line.step, differences });
+  if (type === 'start' || type === 'resume' || !last) {
+    const differences = 'differences' in rest ? rest.differences : [];
+    sessions.push({ kind: type === 'resume' ? 'resume' : 'start', from: time, to: time, step, differences });
   } else {
     sessions[sessions.length - 1] = { ...last, to: Math.max(last.to, time) };
   }

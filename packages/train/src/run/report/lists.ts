@@ -31,12 +31,7 @@ export function sampleStrips(pictures: readonly Picture[], total: number): Marku
 
 /** Steps that were skipped, and alarms. */
 export function troubles({ skipped, alarms }: RunData): Markup {
-  const skips = skipped.map(({ step, stage, reason, ids }) => [
-    grouped(step),
-    stage,
-    reason,
-    (ids ?? []).join(', '),
-  ]);
+  const skips = skipped.map(({ step, stage, reason, ids }) => [grouped(step), stage, reason, ids.join(', ')]);
   const calls = alarms.map(({ step, stage, code, message }) => [grouped(step), stage, code, message]);
   return html`${table('Skipped steps', ['step', 'stage', 'reason', 'samples of the batch'], skips)}${table('Alarms', ['step', 'stage', 'code', 'what'], calls)}`;
 }

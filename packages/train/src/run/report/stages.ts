@@ -1,4 +1,5 @@
 import type { ReadLine } from '../metrics-file.ts';
+import { numberOf, numbersOf } from './known-line.ts';
 import type { Point } from './series.ts';
 
 /** What a stage's lines say, as curves over the steps of the run. */
@@ -52,7 +53,7 @@ export class StageCollector {
     if (line.type === 'stage') {
       this.#planned = line.steps;
       this.#batch = line.batch;
-      this.#losses = numbersOf(line.losses);
+      this.#losses = line.losses;
     }
     if (line.type !== 'step') return;
     this.#first = Math.min(this.#first, line.step);
@@ -82,15 +83,6 @@ export class StageCollector {
       ...this.#curves,
     };
   }
-}
-
-/** Numbers as metrics.jsonl has them: what is not finite is a word, what is missing counts as NaN. */
-export function numberOf(value: unknown): number {
-  return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN;
-}
-
-export function numbersOf(values: unknown): Record<string, number> {
-  return Object.fromEntries(Object.entries(values ?? {}).map(([name, value]) => [name, numberOf(value)]));
 }
 
 function listed(map: Map<string, Point[]>, name: string): Point[] {
