@@ -4,5 +4,6 @@ export * from './images/index.ts';
 export * from './latent/index.ts';
 export { type DropPath, Lua } from './network/index.ts';
 export { type Block, type RunBlock, runRecomputed, runStored } from './run-block.ts';
+export { requireFinite } from './tiling/index.ts';
 export * from './upscale/index.ts';
 export * from './vae/index.ts';

@@ -1,3 +1,4 @@
+import { type Rows, rowsRange } from '../image-bands/index.ts';
 import type { Device, GpuBuffer } from '../runtime/index.ts';
 import { shaders } from '../shaders.generated.ts';
 import { defineKernel, read, write } from '../wgsl/index.ts';
@@ -14,6 +15,8 @@ export const tileBlendAccumulate = defineKernel({
     width: 'u32',
     top: 'u32',
     left: 'u32',
+    tile_base: 'u32',
+    out_base: 'u32',
   },
   workgroup: () => [64, 1, 1],
   grid: ({ planes, tileHeight, tileWidth }) => [Math.ceil(tileWidth / 64), tileHeight, planes],
@@ -40,11 +43,36 @@ export interface TilePlace {
   readonly left: number;
 }
 
-/** Records out += tile · rowWeights ⊗ columnWeights at a place. Clear `out` before the first tile. */
+/**
+ * Records out += tile · rowWeights ⊗ columnWeights at a place. Clear `out` before the first tile. Both may exceed one
+ * binding, the tile's rows of one plane of `out` may not.
+ * @throws AllocationError `binding-too-large`
+ */
 export function blendTile(
   device: Device,
   buffers: { tile: GpuBuffer; rowWeights: GpuBuffer; columnWeights: GpuBuffer; out: GpuBuffer },
   place: TilePlace,
 ): void {
-  device.dispatch(tileBlendAccumulate, { buffers, params: { ...place } });
+  const { limits } = device.capabilities;
+  const { planes, tileHeight, tileWidth, height, width, top } = place;
+  const tileLayout = { height: tileHeight, rowBytes: 4 * tileWidth };
+  const outLayout = { height, rowBytes: 4 * width };
+  const blend = (tileRows: Rows, outRows: Rows, params: Pick<TilePlace, 'planes' | 'height' | 'top'>) => {
+    const tile = rowsRange(buffers.tile, tileRows, tileLayout, 4, limits);
+    const out = rowsRange(buffers.out, outRows, outLayout, 4, limits);
+    device.dispatch(tileBlendAccumulate, {
+      buffers: { ...buffers, tile: tile.range, out: out.range },
+      params: { ...place, ...params, tile_base: tile.offset, out_base: out.offset },
+    });
+  };
+  const most = limits.maxStorageBufferBindingSize;
+  if (4 * planes * Math.max(tileHeight * tileWidth, height * width) <= most) {
+    const all = { image: 0, images: planes, row: 0 };
+    blend({ ...all, rows: tileHeight }, { ...all, rows: height }, { planes, height, top });
+    return;
+  }
+  for (let plane = 0; plane < planes; plane++) {
+    const tile = { image: plane, images: 1, row: 0, rows: tileHeight };
+    blend(tile, { ...tile, row: top }, { planes: 1, height: tileHeight, top: 0 });
+  }
 }

@@ -1,3 +1,2 @@
-export { requireFinite } from './finite.ts';
 export { forwardBytes } from './memory.ts';
 export { type UpscaleOptions, type UpscaleProgress, upscale, upscaleAll } from './upscale.ts';

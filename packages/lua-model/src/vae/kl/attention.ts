@@ -18,7 +18,7 @@ import {
 import { eps } from './resnet-block.ts';
 
 /** Scores that are made at a time: 16 MiB, and as much again for their softmax. */
-const scoresAtOnce = 2 ** 22;
+export const scoresAtOnce = 2 ** 22;
 
 /** Self-attention of one head over all pixels of an image, and x added: the middle of encoder and decoder. */
 export class AttentionBlock extends Module {

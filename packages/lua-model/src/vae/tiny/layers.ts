@@ -39,7 +39,8 @@ export class TinyBlock extends Module {
     return chain(x, [
       (input) => convRelu(first, input),
       (hidden) => convRelu(second, hidden),
-      (hidden) => scoped(hidden, (h) => add(third.forward(h), x)),
+      (hidden) => third.forward(hidden),
+      (hidden) => add(hidden, x),
       relu,
     ]);
   }

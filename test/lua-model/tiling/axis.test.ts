@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { cutAxis } from '../../../packages/lua-model/src/upscale/tiles.ts';
+import { cutAxis } from '../../../packages/lua-model/src/tiling/index.ts';
 
 const axis = fc.record({
   size: fc.integer({ min: 1, max: 200 }),
