@@ -1,6 +1,7 @@
 export * from './all.ts';
 export type { Capabilities, Limits } from './capabilities.ts';
 export * from './cast/index.ts';
+export { closest } from './closest.ts';
 export * from './conv2d/index.ts';
 export * from './conv2d-transpose-weight/index.ts';
 export * from './conv2d-weight-gradient/index.ts';
@@ -19,6 +20,7 @@ export * from './layer-norm-backward/index.ts';
 export * from './layout/index.ts';
 export type { Activation } from './lib/index.ts';
 export * from './matmul/index.ts';
+export { type OpenOptions, openDevice } from './open.ts';
 export * from './optim/index.ts';
 export * from './pad/index.ts';
 export * from './pad-gradient/index.ts';

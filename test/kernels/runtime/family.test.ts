@@ -1,6 +1,6 @@
 import { type Device, type Family, openDevice, pick, refusal } from '@lua-webgpu/kernels';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { parseForced } from '../../../packages/kernels/src/runtime/family.ts';
+import { parseForced } from '../../../packages/kernels/src/forced.ts';
 import { add } from './kernels.ts';
 
 interface Shape {
@@ -121,5 +121,30 @@ describe('LUA_WEBGPU_KERNEL', () => {
     expect([...opened.force]).toEqual([['matmul', 'scalar']]);
     using own = await openDevice({ adapter: 'swiftshader', force: { conv2d: 'tiled' } });
     expect([...own.force]).toEqual([['conv2d', 'tiled']]);
+  });
+
+  test.each([
+    [
+      { matmull: 'tiled' },
+      'force: no kernel family is called matmull',
+      /^Did you mean matmul\? There are adam, /,
+    ],
+    [{ matmul: 'tyled' }, 'force: matmul has no variant tyled', /^Did you mean tiled\? There are \w+, /],
+    [{ qwertyuiop: 'tiled' }, 'force: no kernel family is called qwertyuiop', /^There are adam, /],
+  ])('%j names what does not exist', async (force, message, fix) => {
+    await expect(openDevice({ adapter: 'swiftshader', force })).rejects.toMatchObject({
+      code: 'kernel-unknown',
+      message,
+      fix: expect.stringMatching(fix),
+    });
+  });
+
+  test('in the environment names what does not exist', async () => {
+    vi.stubEnv('LUA_WEBGPU_KERNEL', 'conv2d:tiled,window-atention:scalar');
+    await expect(openDevice({ adapter: 'swiftshader' })).rejects.toMatchObject({
+      code: 'kernel-unknown',
+      message: 'LUA_WEBGPU_KERNEL: no kernel family is called window-atention',
+      fix: expect.stringContaining('Did you mean window-attention?'),
+    });
   });
 });

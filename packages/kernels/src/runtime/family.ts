@@ -68,24 +68,3 @@ export function pick<Shape, V extends Variant<Shape>>(
     'Report the shape and the adapter.',
   );
 }
-
-/**
- * Variants by family out of `matmul:tiled,conv2d:scalar`.
- * @throws KernelError `kernel-forced` for an entry of another form or a family named twice
- */
-export function parseForced(text: string): Record<string, string> {
-  const forced: Record<string, string> = {};
-  if (text.trim() === '') return forced;
-  for (const entry of text.split(',')) {
-    const [, family, variant] = /^\s*([\w-]+)\s*:\s*([\w-]+)\s*$/.exec(entry) ?? [];
-    if (family === undefined || variant === undefined || Object.hasOwn(forced, family)) {
-      throw new KernelError(
-        'kernel-forced',
-        `LUA_WEBGPU_KERNEL: '${entry.trim()}' ${variant ? 'names its family a second time' : 'is not family:variant'}`,
-        'Write it like LUA_WEBGPU_KERNEL=matmul:tiled,conv2d:scalar.',
-      );
-    }
-    forced[family] = variant;
-  }
-  return forced;
-}

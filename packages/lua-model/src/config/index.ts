@@ -1,4 +1,4 @@
-export { closest } from './closest.ts';
+export { closest } from '@lua-webgpu/kernels';
 /** Configurations of the network: reading, presets, guessing from weights, and the state dict that follows from one. */
 
 export { guessConfig, type TensorShapes } from './guess.ts';

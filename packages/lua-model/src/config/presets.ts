@@ -1,5 +1,4 @@
-import { FileError } from '@lua-webgpu/kernels';
-import { closest } from './closest.ts';
+import { closest, FileError } from '@lua-webgpu/kernels';
 import { parseConfig } from './parse.ts';
 import type { LuaConfig } from './types.ts';
 

@@ -1,6 +1,5 @@
-import { FileError } from '@lua-webgpu/kernels';
+import { closest, FileError } from '@lua-webgpu/kernels';
 import type * as z from 'zod';
-import { closest } from './closest.ts';
 
 /** One thing that is wrong with a config, before it becomes an error. */
 export interface Problem {

@@ -1,9 +1,7 @@
-import { requestPlatformAdapter } from '#platform';
-import { type Limits, readCapabilities } from '../capabilities.ts';
-import { AdapterError } from '../errors.ts';
-import { Device } from './device.ts';
-import { parseForced } from './family.ts';
-import type { AdapterDescription } from './platform/types.ts';
+import { type Limits, readCapabilities } from './capabilities.ts';
+import { AdapterError } from './errors.ts';
+import { checkForced, parseForced } from './forced.ts';
+import { type AdapterDescription, Device, requestPlatformAdapter } from './runtime/index.ts';
 
 export interface OpenOptions {
   /** A name or part of one, or `swiftshader`, `lavapipe`, `hardware`, `software`. Default: LUA_WEBGPU_ADAPTER, else the best. */
@@ -33,12 +31,13 @@ const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 
 
 /**
  * Opens a GPU device.
- * @throws KernelError `kernel-forced` for a malformed LUA_WEBGPU_KERNEL
+ * @throws KernelError `kernel-forced` for a malformed LUA_WEBGPU_KERNEL, `kernel-unknown` for a name that does not exist
  * @throws AdapterError `adapter-none`, `adapter-unknown`, `adapter-no-webgpu`, `adapter-device`
  */
 export async function openDevice(options: OpenOptions = {}): Promise<Device> {
   const portable = options.featureLevel === 'compatibility';
   const force = options.force ?? parseForced(globalThis.process?.env?.LUA_WEBGPU_KERNEL ?? '');
+  await checkForced(options.force ? 'force' : 'LUA_WEBGPU_KERNEL', force);
   const { gpu, description } = await acquire(options, portable);
   const software = description.kind === 'software';
   return new Device(gpu, {

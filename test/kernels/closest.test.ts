@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { closest, editDistance } from '../../../packages/lua-model/src/config/closest.ts';
+import { closest, editDistance } from '../../packages/kernels/src/closest.ts';
 
 describe('editDistance', () => {
   it.each([
