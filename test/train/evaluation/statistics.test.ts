@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseSafetensors, toFloat64 } from '@lua-webgpu/tensor';
 import { distributionGap, type HostImages } from '@lua-webgpu/train';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hashValues } from '../../golden/params.ts';
 

@@ -9,7 +9,7 @@ import {
   Tape,
   type Tensor,
 } from '@lua-webgpu/tensor';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
 import {
