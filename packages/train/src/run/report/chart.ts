@@ -85,10 +85,12 @@ function grid(x: Axis, y: Axis, place: Place, width: number): Markup {
     const at = place.y(tick);
     return html`<line x1="${margin.left}" x2="${right}" y1="${at}" y2="${at}"/><text x="${margin.left - 7}" y="${at + 3.5}" text-anchor="end">${valueLabel(tick)}</text>`;
   });
-  const columns = x.ticks.map(
-    (tick) =>
-      html`<text x="${place.x(tick)}" y="${bottom + 17}" text-anchor="middle">${stepLabel(tick)}</text>`,
-  );
+  const columns = x.ticks
+    .filter(Number.isInteger)
+    .map(
+      (tick) =>
+        html`<text x="${place.x(tick)}" y="${bottom + 17}" text-anchor="middle">${stepLabel(tick)}</text>`,
+    );
   return html`<g class="grid">${rows}${columns}</g>`;
 }
 

@@ -1,3 +1,4 @@
+import { shortNumber } from '../progress.ts';
 import { chart } from './chart.ts';
 import type { RunData } from './data.ts';
 import type { Series } from './draw.ts';
@@ -131,9 +132,9 @@ function timeBar({ name, ms, taken }: StageCurves): Markup {
   // Parts that overlap (data is loaded while the GPU works) may add up to more than the step took.
   const all = rest > 0.005 * wall ? [...parts, ['other', rest] as const] : parts;
   const shown = all.filter(([, value]) => value > 0);
-  return html`<div style="margin-top:12px">Stage ${name}: <b>${(wall / taken).toPrecision(3)} ms</b>
+  return html`<div style="margin-top:12px">Stage ${name}: <b>${shortNumber(wall / taken)} ms</b>
 <div class="bar">${shown.map(([, value], i) => html`<i class="c${i % 8}" style="flex:${Math.ceil((10_000 * value) / wall)}"></i>`)}</div>
-<ul class="legend">${shown.map(([part, value], i) => html`<li class="c${i % 8}"><i></i>${part} <b>${(value / taken).toPrecision(3)}</b></li>`)}</ul></div>`;
+<ul class="legend">${shown.map(([part, value], i) => html`<li class="c${i % 8}"><i></i>${part} <b>${shortNumber(value / taken)}</b></li>`)}</ul></div>`;
 }
 
 function spansOf(stages: readonly StageCurves[]): { name: string; from: number; to: number }[] {
