@@ -19,7 +19,7 @@ export interface OptionSpec {
 export interface CommandSpec {
   readonly name: string;
   readonly summary: string;
-  /** Names of the positional arguments, all of them required. */
+  /** Names of the positional arguments, all of them required. A last one that ends in … stands for one or more. */
   readonly positionals: readonly string[];
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** Paragraphs of the help beneath the options. */
@@ -134,7 +134,7 @@ function checkPresence(
   const missing = spec.positionals[positionals.length];
   if (missing !== undefined) throw new UsageError('usage-argument', `${missing} is missing`, usage);
   const extra = positionals[spec.positionals.length];
-  if (extra !== undefined) {
+  if (extra !== undefined && !spec.positionals.at(-1)?.endsWith('…')) {
     throw new UsageError('usage-argument', `${JSON.stringify(extra)} is one argument too many`, usage);
   }
   for (const [name, { required }] of Object.entries(spec.options)) {

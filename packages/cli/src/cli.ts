@@ -3,6 +3,7 @@ import type { Command } from './command.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { inspect } from './commands/inspect.ts';
+import { prepare } from './commands/prepare.ts';
 import { report } from './commands/report.ts';
 import { train } from './commands/train.ts';
 import { upscale } from './commands/upscale.ts';
@@ -13,7 +14,7 @@ import { Output, type Streams } from './output.ts';
 import { suggestion } from './suggestion.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly Command[] = [upscale, inspect, train, report, doctor, demo];
+const commands: readonly Command[] = [upscale, inspect, prepare, train, report, doctor, demo];
 
 /**
  * Runs one command line to its end.

@@ -9,7 +9,7 @@ export class InterruptedError extends LuaWebGpuError {
   readonly exitCode: number;
 
   constructor(signal: 'SIGINT' | 'SIGTERM') {
-    super('interrupted', `stopped by ${signal}`, 'Nothing was written; run the command again.');
+    super('interrupted', `stopped by ${signal}`, 'No file is half written; run the command again.');
     this.exitCode = signal === 'SIGINT' ? 130 : 143;
   }
 }

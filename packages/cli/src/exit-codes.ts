@@ -27,7 +27,7 @@ export const exitCodes: readonly ExitCode[] = [
     code: 2,
     meaning: 'the command line is wrong',
     classes: [UsageError],
-    errorCodes: ['scale-missing', 'tile-size', 'latent-size'],
+    errorCodes: ['scale-missing', 'tile-size', 'latent-size', 'prepare-options'],
   },
   {
     code: 3,
@@ -47,7 +47,8 @@ export const exitCodes: readonly ExitCode[] = [
   },
   {
     code: 130,
-    meaning: 'interrupted by Ctrl-C (143: by SIGTERM); nothing was written, but by train a checkpoint',
+    meaning:
+      'interrupted by Ctrl-C (143: by SIGTERM); nothing was written, but by train a checkpoint and by prepare what was encoded',
   },
 ];
 

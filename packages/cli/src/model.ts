@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type Device, FileError } from '@lua-webgpu/kernels';
@@ -13,6 +11,7 @@ import {
   preset,
   presetNames,
 } from '@lua-webgpu/lua-model';
+import { sha256OfFile } from '@lua-webgpu/tensor';
 import { UsageError } from './errors.ts';
 
 /** The options that name a model. */
@@ -69,7 +68,7 @@ export async function openModel(
     const model = await loadLua(device, source.weights, { config });
     return {
       model,
-      weights: { name: basename(source.weights), sha256: await sha256Of(source.weights), trained: true },
+      weights: { name: basename(source.weights), sha256: await sha256OfFile(source.weights), trained: true },
     };
   }
   const from = source.preset === undefined ? basename(source.config ?? '') : `preset ${source.preset}`;
@@ -95,10 +94,4 @@ async function readConfig(path: string): Promise<LuaConfig> {
       { cause },
     );
   }
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
 }

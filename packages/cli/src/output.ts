@@ -47,13 +47,16 @@ export class Output {
     this.note(`warning: ${line}`);
   }
 
-  /** Replaces the progress line; says nothing where stderr is no terminal. */
-  progress(label: string, done: number, total: number): void {
+  /**
+   * Replaces the progress line; says nothing where stderr is no terminal.
+   * @param detail what follows the count
+   */
+  progress(label: string, done: number, total: number, detail = ''): void {
     if (!this.#streams.stderr.isTTY) return;
     const filled = total === 0 ? 0 : Math.round((24 * done) / total);
     const bar = `${'█'.repeat(filled)}${'░'.repeat(24 - filled)}`;
     const count = total > 1 ? ` ${done}/${total}` : '';
-    this.#streams.stderr.write(`\r\x1b[K${label} ${bar}${count}`);
+    this.#streams.stderr.write(`\r\x1b[K${label} ${bar}${count}${detail}`);
     this.#bar = true;
   }
 

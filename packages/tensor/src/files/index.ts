@@ -19,6 +19,7 @@ export {
   toInt32,
 } from './dtype.ts';
 export { bf16ToF32Bits, f16ToF32Bits, f32BitsToBf16, f32BitsToF16 } from './float16.ts';
+export { sha256OfFile } from './hash.ts';
 export { type PthValue, parsePth } from './pth.ts';
 export {
   indexTensorFile,

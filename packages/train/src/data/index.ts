@@ -6,3 +6,4 @@ export { cropOrigin, epochOrder } from './order.ts';
 export { type PrepareOptions, type PrepareProgress, type PrepareResult, prepareData } from './prepare.ts';
 export type { TilingOfPhotos } from './settings.ts';
 export type * from './types.ts';
+export { VaeEncoder } from './vae-encoder.ts';

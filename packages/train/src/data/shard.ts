@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileError } from '@lua-webgpu/kernels';
-import { type FileDtype, SafetensorsReader } from '@lua-webgpu/tensor';
+import { type FileDtype, SafetensorsReader, sha256OfFile } from '@lua-webgpu/tensor';
 import * as z from 'zod';
 import type { DatasetSettings, SampleOrigin, ShardEntry } from './types.ts';
 
@@ -93,11 +91,8 @@ async function checkSize(path: string, { bytes }: ShardEntry): Promise<void> {
 
 /** Compares the content of a shard with its hash. @throws FileError `dataset-shard` */
 export async function verifyShard(folder: string, { file, sha256 }: ShardEntry): Promise<void> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(join(folder, file))) hash.update(chunk as Uint8Array);
-  if (hash.digest('hex') !== sha256) {
-    throw refused(join(folder, file), 'its SHA-256 is not the one in the index');
-  }
+  const path = join(folder, file);
+  if ((await sha256OfFile(path)) !== sha256) throw refused(path, 'its SHA-256 is not the one in the index');
 }
 
 function refused(path: string, what: string): FileError {
