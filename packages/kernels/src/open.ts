@@ -25,6 +25,11 @@ export interface OpenOptions {
   readonly force?: Readonly<Record<string, string>>;
   /** Receives one line about the adapter in use. */
   readonly onNotice?: (line: string) => void;
+  /**
+   * Receives a line about tensors that were garbage-collected without being disposed; they are not freed. Default: with
+   * LUA_WEBGPU_CHECK=1 `console.warn`, else nobody.
+   */
+  readonly onLeak?: (line: string) => void;
 }
 
 const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
@@ -35,6 +40,7 @@ const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 
  * @throws AdapterError `adapter-none`, `adapter-unknown`, `adapter-no-webgpu`, `adapter-device`
  */
 export async function openDevice(options: OpenOptions = {}): Promise<Device> {
+  const checks = globalThis.process?.env?.LUA_WEBGPU_CHECK === '1';
   const portable = options.featureLevel === 'compatibility';
   const force = options.force ?? parseForced(globalThis.process?.env?.LUA_WEBGPU_KERNEL ?? '');
   await checkForced(options.force ? 'force' : 'LUA_WEBGPU_KERNEL', force);
@@ -46,6 +52,7 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
     maxPooledBytes: options.maxPooledBytes ?? 512 * 2 ** 20,
     budgetBytes: options.budgetBytes ?? Number.POSITIVE_INFINITY,
     poison: options.poison ?? false,
+    onLeak: options.onLeak ?? (checks ? (line) => console.warn(line) : undefined),
     foldAt: options.foldAt,
     force: new Map(Object.entries(force)),
     owned: options.device === undefined,

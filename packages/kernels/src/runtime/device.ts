@@ -15,6 +15,7 @@ import { type Dispatch, Dispatcher } from './dispatcher.ts';
 import { deviceLost, inErrorScopes, refused } from './error-scopes.ts';
 import { Failures } from './failures.ts';
 import { GpuTimer, type KernelTime } from './gpu-timer.ts';
+import { LeakReports } from './leaks.ts';
 import { checkForeign, checkTransfer, checkUsable, wholeWords } from './operands.ts';
 import type { AdapterDescription } from './platform/types.ts';
 import { Poison } from './poison.ts';
@@ -33,6 +34,8 @@ export interface DeviceOptions {
   readonly budgetBytes: number;
   /** Fills buffers with NaN bits when they are lent and when they come back; for tests. */
   readonly poison: boolean;
+  /** Hears of what is garbage-collected while it holds memory; undefined for not watching. */
+  readonly onLeak?: ((line: string) => void) | undefined;
   /** Workgroups in a row above which a grid is folded, where that is to be sooner than it has to; for tests. */
   readonly foldAt: number | undefined;
   /** Variant to use by kernel family, in place of the choice by shape. */
@@ -52,6 +55,8 @@ export class Device {
   readonly lost: Promise<DeviceLostError>;
   /** Constant tables that kernels read, made on first use. */
   readonly tables: TableCache;
+  /** Where owners of memory register; undefined where nobody listens. */
+  readonly leaks: LeakReports | undefined;
   readonly #owned: boolean;
   readonly #failures = new Failures();
   readonly #pool: BufferPool;
@@ -99,6 +104,7 @@ export class Device {
       (data, label) => this.upload(data, label),
       ({ id }) => this.#pool.failureOf(id) !== undefined,
     );
+    this.leaks = options.onLeak && new LeakReports(options.onLeak);
     this.#poison = options.poison ? new Poison(gpu, this.#recorder) : undefined;
   }
 
@@ -289,6 +295,7 @@ export class Device {
    */
   destroy(): void {
     this.#lose('destroyed by the program');
+    this.leaks?.stop();
     this.tables.clear();
     this.#recorder.destroy();
     this.#transfer.destroy();

@@ -56,7 +56,7 @@ export class Scope {
     }
     const array = ArrayBuffer.isView(data) ? data : Float32Array.from(data);
     const dtype = dtypeOf(array);
-    const storage = new Storage(this.device.upload(array, 'tensor'));
+    const storage = new Storage(this.device.upload(array, 'tensor'), 'tensor', { shape, dtype });
     return new Tensor({ shape, dtype, storage, scope: this });
   }
 
@@ -64,7 +64,8 @@ export class Scope {
   empty(shape: Shape, dtype: DType = 'f32', label = 'tensor'): Tensor {
     this.#open(label);
     checkShape(shape);
-    const storage = new Storage(this.device.allocate(byteLength(dtype, elements(shape)), label));
+    const buffer = this.device.allocate(byteLength(dtype, elements(shape)), label);
+    const storage = new Storage(buffer, label, { shape, dtype });
     return new Tensor({ shape, dtype, storage, scope: this });
   }
 
@@ -80,7 +81,8 @@ export class Scope {
         'Pass a larger buffer or a smaller shape.',
       );
     }
-    return new Tensor({ shape, dtype, storage: new Storage(this.device.wrap(buffer, bytes)), scope: this });
+    const storage = new Storage(this.device.wrap(buffer, bytes), 'wrap', { shape, dtype });
+    return new Tensor({ shape, dtype, storage, scope: this });
   }
 
   /**

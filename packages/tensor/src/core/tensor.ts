@@ -12,8 +12,11 @@ export class Storage {
   version = 0;
   #references = 1;
 
-  constructor(buffer: GpuBuffer) {
+  /** Takes the buffer over; `label` and `spec` say what it is where leaks are watched for. */
+  constructor(buffer: GpuBuffer, label: string, spec: TensorSpec) {
     this.buffer = buffer;
+    if (!buffer.owned) return;
+    buffer.device.leaks?.watch(this, `${label} ${formatShape(spec.shape)} ${spec.dtype}`, buffer.byteLength);
   }
 
   retain(): void {
@@ -22,7 +25,9 @@ export class Storage {
 
   release(): void {
     this.#references -= 1;
-    if (this.#references === 0) this.buffer.release();
+    if (this.#references > 0) return;
+    this.buffer.device.leaks?.forget(this);
+    this.buffer.release();
   }
 }
 

@@ -87,10 +87,10 @@ export class Parameter {
 
   #holdIn(buffer: GpuBuffer): void {
     this.#tensor?.dispose();
+    const spec = { shape: this.packing.packedShape, dtype: 'f32' } as const;
     this.#tensor = new Tensor({
-      shape: this.packing.packedShape,
-      dtype: 'f32',
-      storage: new Storage(buffer),
+      ...spec,
+      storage: new Storage(buffer, 'parameter', spec),
       scope: undefined,
       source: this.#leaf(),
     });
