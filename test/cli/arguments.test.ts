@@ -12,6 +12,7 @@ import {
   ShapeError,
 } from '@lua-webgpu/kernels';
 import { describe, expect, it } from 'vitest';
+import { commonOptions, parseCommandLine, usageLine } from '../../packages/cli/src/arguments.ts';
 import { InterruptedError, UsageError } from '../../packages/cli/src/errors.ts';
 import { exitCodeOf, exitCodes } from '../../packages/cli/src/exit-codes.ts';
 import { Output } from '../../packages/cli/src/output.ts';
@@ -26,7 +27,9 @@ describe('help', () => {
     const { code, stdout, stderr } = await runHere(['--help']);
     expect(code).toBe(0);
     expect(stderr).toBe('');
-    for (const name of ['upscale', 'inspect', 'doctor', 'demo']) expect(stdout).toContain(`  ${name} `);
+    for (const name of ['upscale', 'encode', 'decode', 'roundtrip', 'inspect', 'doctor', 'demo']) {
+      expect(stdout).toContain(`  ${name} `);
+    }
     for (const each of exitCodes) expect(stdout).toMatch(new RegExp(`^  ${each.code} +\\S`, 'm'));
     expect(stdout).toContain('LUA_WEBGPU_ADAPTER');
   });
@@ -35,9 +38,9 @@ describe('help', () => {
     const { code, stdout } = await runHere(['upscale', '--help']);
     expect(code).toBe(0);
     const names = ['scale 2|4', 'out', 'weights', 'config', 'preset', 'tile', 'overlap', 'adapter', 'json'];
-    for (const name of [...names, 'latent-scale decoder|diffusion', 'profile flux|sd3|sdxl', 'size HxW']) {
-      expect(stdout).toContain(`--${name}`);
-    }
+    const scales = ['latent-scale decoder|diffusion', 'model-scale decoder|diffusion'];
+    const pictures = ['vae', 'compare', 'original', 'max-pixels', 'profile flux|sd3|sdxl|sd1'];
+    for (const name of [...names, ...scales, ...pictures, 'size HxW']) expect(stdout).toContain(`--${name}`);
     expect(stdout.replace(/\s+/g, ' ')).toContain('Without --latent-scale nothing is converted');
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(110);
   });
@@ -75,13 +78,15 @@ describe('a wrong command line ends with 2 and says what to write', () => {
     ['empty value', [...upscale, '--weights='], 'usage-value', /--weights needs a value/],
     ['flag with a value', [...upscale, '--json=yes'], 'usage-value', /--json takes no value/],
     ['option given twice', [...upscale, '--scale', '4'], 'usage-repeated', /--scale is given twice/],
-    ['no input', ['upscale', '--scale', '2', '--out', 'x'], 'usage-argument', /IN\.safetensors is missing/],
+    ['no input', ['upscale', '--scale', '2', '--out', 'x'], 'usage-argument', /IN is missing/],
     ['two inputs', [...upscale, 'b'], 'usage-argument', /"b" is one argument too many/],
+    ['no photo', ['encode', '--vae', 'v', '--out', 'x'], 'usage-argument', /error \[.*\]: PHOTO is missing/],
+    ['no --vae', ['roundtrip', 'a.png', 'b.png', 'c.png'], 'usage-argument', /--vae is missing/],
     ['no --scale', ['upscale', 'a', '--out', 'x'], 'usage-argument', /--scale is missing/],
     ['no --out', ['upscale', 'a', '--scale', '2'], 'usage-argument', /--out is missing/],
     ['scale 3', ['upscale', 'a', '--scale', '3', '--out', 'x'], 'usage-value', /one of 2, 4/],
     ['unknown preset', [...upscale, '--preset', 'ligth'], 'usage-value', /Did you mean light\?/],
-    ['unknown profile', [...upscale, '--profile', 'sd1'], 'usage-value', /one of flux, sd3, sdxl/],
+    ['unknown profile', [...upscale, '--profile', 'sd2'], 'usage-value', /one of flux, sd3, sdxl, sd1/],
     ['unknown scale of latents', [...upscale, '--latent-scale', 'vae'], 'usage-value', /decoder, diffusion/],
     ['neither weights nor preset', upscale, 'usage-model', /--weights FILE.*--preset flux\|/],
     [
@@ -125,8 +130,12 @@ describe('exit codes', () => {
     [new ShapeError('scale-missing', 'm', 'f'), 2],
     [new ShapeError('tile-size', 'm', 'f'), 2],
     [new FileError('latent-size', 'm', 'f'), 2],
+    [new FileError('image-extension', 'm', 'f'), 2],
     [new FileError('safetensors-size', 'm', 'f'), 3],
     [new FileError('config-range', 'm', 'f'), 3],
+    [new FileError('image-broken', 'm', 'f'), 3],
+    [new ShapeError('image-small', 'm', 'f'), 3],
+    [new ShapeError('vae-part', 'm', 'f'), 3],
     [new ShapeError('latent-channels', 'm', 'f'), 3],
     [new ShapeError('state-dict-mismatch', 'm', 'f'), 3],
     [new AdapterError('adapter-none', 'm', 'f'), 4],
@@ -164,4 +173,27 @@ it('an unexpected exception is reported with the place where it was thrown', () 
     /^error \[internal\]: TypeError: x is undefined \(at .*arguments\.test\.ts:\d+:\d+\)?/,
   );
   expect(written[1]).toMatch(/^fix: .*report/);
+});
+
+describe('parseCommandLine', () => {
+  const spec = {
+    name: 'x',
+    summary: '',
+    positionals: ['FIRST', 'PHOTO…'],
+    options: { out: { type: 'string', about: '' }, ...commonOptions },
+  } as const;
+  it('takes one or more arguments for a positional that ends in …, between options too', () => {
+    expect(parseCommandLine(spec, ['a', 'b']).positionals).toEqual(['a', 'b']);
+    expect(parseCommandLine(spec, ['a', 'b', '--out', 'o', 'c', 'd']).positionals).toEqual([
+      'a',
+      'b',
+      'c',
+      'd',
+    ]);
+    expect(() => parseCommandLine(spec, ['a'])).toThrow('PHOTO is missing');
+    expect(() => parseCommandLine(spec, [])).toThrow('FIRST is missing');
+  });
+  it('shows it so', () => {
+    expect(usageLine(spec)).toMatch(/^x FIRST PHOTO… \[--out VALUE\]/);
+  });
 });

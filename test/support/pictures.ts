@@ -9,13 +9,17 @@ export function noisePicture(width: number, height: number, seed = 1): RgbImage 
   return { width, height, data: Float32Array.from(noise, (value) => Math.floor(128 * (value + 1)) / 255) };
 }
 
-/** A picture without fine detail: two gradients, and a disc of another colour. */
+/** A picture of 8-bit levels without fine detail: two gradients, and a disc of another colour. */
 export function smoothPicture(width: number, height: number): RgbImage {
   const data = new Float32Array(width * height * 3);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const inside = (x - width / 2) ** 2 + (y - height / 2) ** 2 < (Math.min(width, height) / 3) ** 2;
-      data.set([x / width, y / height, inside ? 0.8 : 0.2], 3 * (y * width + x));
+      const levels = [(255 * x) / width, (255 * y) / height, inside ? 204 : 51];
+      data.set(
+        levels.map((level) => Math.round(level) / 255),
+        3 * (y * width + x),
+      );
     }
   }
   return { width, height, data };
@@ -24,6 +28,24 @@ export function smoothPicture(width: number, height: number): RgbImage {
 /** Integers 0 to 255 of a picture. */
 export function levelsOf({ data }: RgbImage): number[] {
   return Array.from(data, (value) => Math.round(value * 255));
+}
+
+/** Columns that hold black from the row `below` on, as stretches with up to `gap` columns without between. */
+export function inkStretches(
+  { width, height, data }: RgbImage,
+  below: number,
+  gap: number,
+): [number, number][] {
+  const stretches: [number, number][] = [];
+  for (let x = 0; x < width; x++) {
+    let ink = false;
+    for (let y = below; y < height; y++) ink ||= data[3 * (y * width + x)] === 0;
+    if (!ink) continue;
+    const last = stretches.at(-1);
+    if (last && x - last[1] <= gap) last[1] = x;
+    else stretches.push([x, x]);
+  }
+  return stretches;
 }
 
 /** Raw levels as sharp takes them: Uint8Array 8-bit, Uint16Array 16-bit. */

@@ -19,7 +19,7 @@ export interface OptionSpec {
 export interface CommandSpec {
   readonly name: string;
   readonly summary: string;
-  /** Names of the positional arguments, all of them required. A last one that ends in … stands for one or more. */
+  /** Names of the positional arguments, all of them required. The last may end in …: it takes one or more. */
   readonly positionals: readonly string[];
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** Paragraphs of the help beneath the options. */
@@ -125,16 +125,18 @@ function checkOption(spec: CommandSpec, token: OptionToken): string {
   return value;
 }
 
+const REPEATED = '…';
+
 function checkPresence(
   spec: CommandSpec,
   positionals: readonly string[],
   values: ReadonlyMap<string, readonly string[]>,
 ): void {
   const usage = `Usage: lua-webgpu ${usageLine(spec)}`;
-  const missing = spec.positionals[positionals.length];
+  const missing = spec.positionals[positionals.length]?.replace(REPEATED, '');
   if (missing !== undefined) throw new UsageError('usage-argument', `${missing} is missing`, usage);
   const extra = positionals[spec.positionals.length];
-  if (extra !== undefined && !spec.positionals.at(-1)?.endsWith('…')) {
+  if (extra !== undefined && !spec.positionals.at(-1)?.endsWith(REPEATED)) {
     throw new UsageError('usage-argument', `${JSON.stringify(extra)} is one argument too many`, usage);
   }
   for (const [name, { required }] of Object.entries(spec.options)) {

@@ -1,10 +1,14 @@
 import { commonOptions, parseCommandLine } from './arguments.ts';
 import type { Command } from './command.ts';
+import { decode } from './commands/decode.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
+import { encode } from './commands/encode.ts';
+import { evaluate } from './commands/eval.ts';
 import { inspect } from './commands/inspect.ts';
 import { prepare } from './commands/prepare.ts';
 import { report } from './commands/report.ts';
+import { roundtrip } from './commands/roundtrip.ts';
 import { train } from './commands/train.ts';
 import { upscale } from './commands/upscale.ts';
 import { InterruptedError, UsageError } from './errors.ts';
@@ -14,7 +18,19 @@ import { Output, type Streams } from './output.ts';
 import { suggestion } from './suggestion.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly Command[] = [upscale, inspect, prepare, train, report, doctor, demo];
+const commands: readonly Command[] = [
+  upscale,
+  encode,
+  decode,
+  roundtrip,
+  inspect,
+  prepare,
+  train,
+  evaluate,
+  report,
+  doctor,
+  demo,
+];
 
 /**
  * Runs one command line to its end.

@@ -27,14 +27,22 @@ export const exitCodes: readonly ExitCode[] = [
     code: 2,
     meaning: 'the command line is wrong',
     classes: [UsageError],
-    errorCodes: ['scale-missing', 'tile-size', 'latent-size', 'prepare-options'],
+    errorCodes: ['scale-missing', 'tile-size', 'latent-size', 'image-extension', 'prepare-options'],
   },
   {
     code: 3,
     meaning:
       'a file is missing, broken, of the wrong kind or shape, or cannot be written; a bad configuration',
     classes: [FileError],
-    errorCodes: ['latent-shape', 'latent-channels', 'state-dict-mismatch', 'train-data', 'train-vae-missing'],
+    errorCodes: [
+      'latent-shape',
+      'latent-channels',
+      'image-small',
+      'vae-part',
+      'state-dict-mismatch',
+      'train-data',
+      'train-vae-missing',
+    ],
   },
   { code: 4, meaning: 'no usable GPU adapter, or none of that name', classes: [AdapterError] },
   { code: 5, meaning: 'out of GPU memory', classes: [AllocationError] },
@@ -48,7 +56,7 @@ export const exitCodes: readonly ExitCode[] = [
   {
     code: 130,
     meaning:
-      'interrupted by Ctrl-C (143: by SIGTERM); nothing was written, but by train a checkpoint and by prepare what was encoded',
+      'interrupted by Ctrl-C (143: by SIGTERM); no file is half written; train leaves a checkpoint, prepare what was encoded',
   },
 ];
 

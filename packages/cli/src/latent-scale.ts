@@ -14,62 +14,111 @@ import type { Output } from './output.ts';
 /** The names that --profile takes. */
 export const profileNames: readonly string[] = profiles.map(({ name }) => name);
 
+/** What a latent says about itself, or what is known about it. */
+export type StatedLatent = Pick<LatentFile, 'shape' | 'packedShape' | 'metadata'>;
+
+/** The options that say in which scale a latent and a model are. */
+export interface WantedScale {
+  /** `--latent-scale` */
+  readonly scale: string | undefined;
+  readonly profile: string | undefined;
+  /** `--model-scale` */
+  readonly model: string | undefined;
+}
+
+export type ScaleName = 'decoder' | 'diffusion' | 'unspecified';
+
 /** In which scale a latent comes and goes, and what the model gets. */
 export interface LatentScale {
   /** For the metadata of the result: that of the input, `unspecified` where nothing says it. */
-  readonly name: string;
+  readonly name: ScaleName;
   /** The VAE family, where something says it. */
   readonly profile: VaeProfile | undefined;
-  /** The input's values as the model takes them. */
-  toModel(latent: LatentFile): Float32Array;
+  /** Values in the scale of the input as the model takes them. */
+  toModel(values: Float32Array, shape: readonly number[]): Float32Array;
   /** A result's values in the scale of the input. */
   fromModel(values: Float32Array, shape: readonly number[]): Float32Array;
 }
 
 /**
- * Settles the scale from the options and what the file says about itself. Values are converted only where
- * `--latent-scale diffusion` asks for it; a file that says something else gets a warning.
+ * The scale that a latent is in: what `--latent-scale` says, else its metadata, else `unspecified`. A file that
+ * disagrees with the option gets a warning.
+ */
+export function scaleOf(
+  wanted: string | undefined,
+  { metadata }: StatedLatent,
+  source: string,
+  output: Output,
+): ScaleName {
+  const stated = metadata.get('latent_scale');
+  if (wanted !== undefined && stated !== undefined && stated !== wanted) {
+    output.warn(`${source} says that its scale is ${stated}; --latent-scale ${wanted} overrules it`);
+  }
+  const name = wanted ?? stated;
+  return name === 'decoder' || name === 'diffusion' ? name : 'unspecified';
+}
+
+/** A latent's values as the VAE's decoder takes them; where nothing says their scale they are taken for its own. */
+export function forDecoder(
+  values: Float32Array,
+  shape: readonly number[],
+  scale: ScaleName,
+  profile: VaeProfile,
+): Float32Array {
+  return scale === 'diffusion' ? toDecoder(values, shape, profile) : values;
+}
+
+/**
+ * Settles the scale from the options and what the latent says about itself. Values are converted where the model's
+ * scale (`--model-scale`, or the decoder's with `--latent-scale diffusion`) is another than the latent's. Without
+ * either option nothing is converted, and a latent in the diffusion scale gets a warning.
  *
- * @throws UsageError `usage-profile`, ShapeError `latent-channels` where the profile has another number of channels
+ * @throws UsageError `usage-profile`, `usage-scale`; ShapeError `latent-channels` where the profile has another number
+ * of channels
  */
 export function latentScale(
-  wanted: { readonly scale: string | undefined; readonly profile: string | undefined },
-  latent: LatentFile,
+  wanted: WantedScale,
+  latent: StatedLatent,
   source: string,
   output: Output,
 ): LatentScale {
-  const stated = latent.metadata.get('latent_scale');
-  if (wanted.scale === undefined && stated === 'diffusion') {
+  const name = scaleOf(wanted.scale, latent, source, output);
+  const profile = profileFor(wanted.profile, latent);
+  if (wanted.model === undefined && wanted.scale === undefined && name === 'diffusion') {
     output.warn(
-      `${source} says that it is in the diffusion scale; nothing is converted without --latent-scale`,
+      `${source} says that it is in the diffusion scale; nothing is converted without --latent-scale or --model-scale`,
     );
   }
-  if (wanted.scale !== undefined && stated !== undefined && stated !== wanted.scale) {
-    output.warn(`${source} says that its scale is ${stated}; --latent-scale ${wanted.scale} overrules it`);
+  if (wanted.model !== undefined && name === 'unspecified') {
+    throw new UsageError(
+      'usage-scale',
+      `--model-scale ${wanted.model} needs to know in which scale ${source} is`,
+      'Pass --latent-scale decoder or diffusion.',
+    );
   }
-  const profile = profileFor(wanted.profile, latent);
-  const name = wanted.scale ?? stated ?? 'unspecified';
-  if (wanted.scale !== 'diffusion') {
-    return { name, profile, toModel: ({ data }) => data, fromModel: (values) => values };
+  const model = wanted.model ?? (wanted.scale === 'diffusion' ? 'decoder' : name);
+  if (model === name) {
+    return { name, profile, toModel: (values) => values, fromModel: (values) => values };
   }
   if (!profile) {
     throw new UsageError(
       'usage-profile',
-      '--latent-scale diffusion needs to know whose factors to convert with',
+      `the latent is in the ${name} scale and the model takes the ${model} scale: whose factors convert it?`,
       `Pass --profile ${profileNames.join('|')}.`,
     );
   }
+  const [toModel, fromModel] = model === 'decoder' ? [toDecoder, toDiffusion] : [toDiffusion, toDecoder];
   return {
     name,
     profile,
-    toModel: ({ data, shape }) => toDecoder(data, shape, profile),
-    fromModel: (values, shape) => toDiffusion(values, shape, profile),
+    toModel: (values, shape) => toModel(values, shape, profile),
+    fromModel: (values, shape) => fromModel(values, shape, profile),
   };
 }
 
 function profileFor(
   wanted: string | undefined,
-  { shape, packedShape, metadata }: LatentFile,
+  { shape, packedShape, metadata }: StatedLatent,
 ): VaeProfile | undefined {
   const channels = shape[1] ?? 0;
   if (wanted !== undefined) {

@@ -1,16 +1,10 @@
 import type { Device } from '@lua-webgpu/kernels';
-import { type Lua, upscale } from '@lua-webgpu/lua-model';
+import { type HostLatent, type Lua, upscale } from '@lua-webgpu/lua-model';
 import { type FloatFileDtype, openScope } from '@lua-webgpu/tensor';
 import type { CommandContext } from './command.ts';
 import type { Stopwatch } from './device.ts';
 import type { LatentFile } from './latent-file.ts';
 import type { Output } from './output.ts';
-
-/** Values in row-major order with their shape. */
-export interface HostLatent {
-  readonly data: Float32Array;
-  readonly shape: readonly number[];
-}
 
 export interface UpscalingOptions {
   readonly scale: number;

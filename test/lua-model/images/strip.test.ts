@@ -1,27 +1,13 @@
 import { cropImage, labelledStrip, type RgbImage } from '@lua-webgpu/lua-model';
 import { describe, expect, it } from 'vitest';
 import { glyphOf } from '../../../packages/lua-model/src/images/font.ts';
-import { noisePicture } from '../../support/pictures.ts';
+import { inkStretches, noisePicture } from '../../support/pictures.ts';
 
 const grey = (width: number, height: number): RgbImage => ({
   width,
   height,
   data: new Float32Array(width * height * 3).fill(0.5),
 });
-
-/** Columns of the strip below the pictures that hold ink, as stretches with less than `gap` white columns inside. */
-function inkStretches({ width, height, data }: RgbImage, below: number, gap: number): [number, number][] {
-  const stretches: [number, number][] = [];
-  for (let x = 0; x < width; x++) {
-    let ink = false;
-    for (let y = below; y < height; y++) ink ||= data[3 * (y * width + x)] === 0;
-    if (!ink) continue;
-    const last = stretches.at(-1);
-    if (last && x - last[1] <= gap) last[1] = x;
-    else stretches.push([x, x]);
-  }
-  return stretches;
-}
 
 describe('labelledStrip', () => {
   it('sets pictures side by side and keeps their pixels', () => {

@@ -5,16 +5,14 @@ import type { Command, CommandContext } from '../command.ts';
 import { examplesFolder, goldenError, readGolden } from '../demo-data.ts';
 import { mebibytes, Stopwatch, withDevice } from '../device.ts';
 import { readLatent } from '../latent-file.ts';
+import { shared } from '../options.ts';
 import { upscaleOnDevice } from '../upscaling.ts';
 
 const spec = {
   name: 'demo',
   summary: 'upscale example latents and check the result',
   positionals: [],
-  options: {
-    adapter: { type: 'string', placeholder: 'NAME', about: 'the adapter to run on, as for upscale' },
-    ...commonOptions,
-  },
+  options: { adapter: shared.adapter, ...commonOptions },
   details:
     'Upscales latents of two photographs with an untrained model whose weights come from a seed, and compares the result with what PyTorch computes. It shows that this machine computes correctly and how fast it is; the output of an untrained model is no picture. Ends with 1 when the results differ.',
 } satisfies CommandSpec;

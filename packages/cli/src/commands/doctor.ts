@@ -3,16 +3,14 @@ import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { withDevice } from '../device.ts';
 import { exitCodeOf } from '../exit-codes.ts';
+import { shared } from '../options.ts';
 import { runSelfTest, type SelfTestResult, selfTestCases } from '../self-test/index.ts';
 
 const spec = {
   name: 'doctor',
   summary: 'list the GPU adapters, say which one is used and why, and test it',
   positionals: [],
-  options: {
-    adapter: { type: 'string', placeholder: 'NAME', about: 'the adapter to test, as for upscale' },
-    ...commonOptions,
-  },
+  options: { adapter: shared.adapter, ...commonOptions },
   details:
     'Runs ten kernels on small fixed inputs and compares them with values that PyTorch computed. Ends with 1 when one of them fails, with 4 when there is no adapter.',
 } satisfies CommandSpec;

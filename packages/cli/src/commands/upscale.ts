@@ -1,21 +1,30 @@
-import { presetNames } from '@lua-webgpu/lua-model';
-import { encodeSafetensors, fromFloat32, writeFileAtomic } from '@lua-webgpu/tensor';
+import { presetNames, writeImage } from '@lua-webgpu/lua-model';
+import { encodeSafetensors, type FloatFileDtype, fromFloat32, writeFileAtomic } from '@lua-webgpu/tensor';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { mebibytes, Stopwatch, withDevice } from '../device.ts';
-import { checkOutput, parseSize, readLatent } from '../latent-file.ts';
-import { type LatentScale, latentScale, profileNames } from '../latent-scale.ts';
-import { checkModelOptions, type ModelSource, openModel } from '../model.ts';
-import { storedDtype, upscaleOnDevice } from '../upscaling.ts';
+import { parseSize } from '../latent-file.ts';
+import type { LatentScale } from '../latent-scale.ts';
+import { shared } from '../options.ts';
+import { sizeText } from '../photos.ts';
+import { checkJob, makesPicture, readSources, type UpscaleJob } from '../upscale-job.ts';
+import { runUpscale, type UpscaleResult } from '../upscale-run.ts';
+import { storedDtype } from '../upscaling.ts';
 import { packageVersion } from '../version.ts';
 
 const spec = {
   name: 'upscale',
-  summary: 'upscale a latent ×2 or ×4',
-  positionals: ['IN.safetensors'],
+  summary: 'upscale a latent or a photo ×2 or ×4',
+  positionals: ['IN'],
   options: {
     scale: { type: 'string', choices: ['2', '4'], about: 'output side / input side', required: true },
-    out: { type: 'string', placeholder: 'OUT.safetensors', about: 'where the result goes', required: true },
+    out: {
+      type: 'string',
+      placeholder: 'OUT',
+      about:
+        'where the result goes: .safetensors for the latent; .png, .jpg, .webp, .tiff or .avif for a picture',
+      required: true,
+    },
     weights: { type: 'string', placeholder: 'FILE', about: 'the model, .safetensors or .pth' },
     config: {
       type: 'string',
@@ -29,53 +38,48 @@ const spec = {
       about: 'a configuration by name; without --weights an untrained model, to try things out',
     },
     tile: {
-      type: 'string',
-      placeholder: 'N',
+      ...shared.tile,
       about:
         'side of a tile in latent pixels, a multiple of the window; default: no tiles where memory allows',
     },
     overlap: {
-      type: 'string',
-      placeholder: 'N',
+      ...shared.overlap,
       about: 'pixels that a tile reads beyond its side, a multiple of the window; default: two windows',
     },
-    'latent-scale': {
+    vae: { ...shared.vae, about: `where IN or OUT is a picture, ${shared.vae.about}` },
+    compare: {
       type: 'string',
-      choices: ['decoder', 'diffusion'],
+      placeholder: 'FILE.png',
+      about:
+        'also write a picture of the input resized, the latent resized and decoded, and the result, side by side',
+    },
+    original: {
+      type: 'string',
+      placeholder: 'PHOTO',
+      about: 'with --compare: what the result should look like, to measure PSNR against',
+    },
+    'latent-scale': {
+      ...shared.latentScale,
       about: 'the scale that IN is in; diffusion is converted for the model and back for OUT, see below',
     },
-    profile: { type: 'string', choices: profileNames, about: 'the VAE family that the latent belongs to' },
-    size: {
+    'model-scale': {
       type: 'string',
-      placeholder: 'HxW',
-      about: 'size, in latent pixels, of a packed latent that is not square',
+      choices: ['decoder', 'diffusion'],
+      about: 'the scale that the model was trained in, see below',
     },
-    adapter: {
-      type: 'string',
-      placeholder: 'NAME',
-      about: 'part of a name, or hardware, software, lavapipe, swiftshader; lua-webgpu doctor lists them',
-    },
+    profile: shared.profile,
+    size: shared.size,
+    'max-pixels': shared.maxPixels,
+    adapter: shared.adapter,
     ...commonOptions,
   },
-  details: `IN holds the latent as a tensor named latent, or as its only one of this kind: [B, C, h, w], or FLUX's packed [B, h·w/4, 64]. OUT holds latent, always [B, C, s·h, s·w], as F32, or as F16 or BF16 where IN is. Its metadata say scale, profile, latent_scale, weights (name), weights_sha256 and version, and keep source, author and licence of IN. OUT is written whole or not at all.
+  details: `IN is a latent: a file that holds it as a tensor named latent, or as its only one of this kind, [B, C, h, w] or FLUX's packed [B, h·w/4, 64]. Or it is a photo (.png, .jpg, .webp, .tiff, .avif), which --vae encodes; sides that are no multiple of 8 are cropped at the right and at the bottom. OUT holds latent, always [B, C, s·h, s·w], as F32, or as F16 or BF16 where IN is. Its metadata say scale, profile, latent_scale, weights (name), weights_sha256 and version, and keep source, author and licence of IN. Or OUT is a picture, which --vae decodes. OUT is written whole or not at all.
 
-Scales of latents: a VAE decoder takes z, a diffusion model works on (z − shift) · factor. Models take decoder-ready latents unless their makers say otherwise. Without --latent-scale nothing is converted: the model gets what IN holds. With --latent-scale diffusion and a --profile, IN is brought to the decoder's scale for the model and the result back. OUT is in the scale of IN either way, and its metadata say which (latent_scale; unspecified where nothing tells).`,
+Scales of latents: a VAE decoder takes z, a diffusion model works on (z − shift) · factor. Models take decoder-ready latents unless their makers say otherwise. Without --latent-scale nothing is converted: the model gets what IN holds; of a photo, the decoder-ready latent. With --latent-scale diffusion and a --profile, IN is brought to the decoder's scale for the model and the result back. With --model-scale the model gets that scale, whatever scale IN is in. A latent OUT is in the scale of IN in every case, and its metadata say which (latent_scale; unspecified where nothing tells). For a picture the result is brought to the decoder's scale where it is in the diffusion scale.`,
 } satisfies CommandSpec;
 
-interface Options extends ModelSource {
-  readonly input: string;
-  readonly out: string;
-  readonly scale: number;
-  readonly tile: number | undefined;
-  readonly overlap: number | undefined;
-  readonly latentScale: string | undefined;
-  readonly profile: string | undefined;
-  readonly size: readonly [number, number] | undefined;
-  readonly adapter: string | undefined;
-}
-
-function readOptions(parsed: Parsed): Options {
-  const options = {
+function readJob(parsed: Parsed): UpscaleJob {
+  return {
     input: parsed.positionals[0] ?? '',
     out: parsed.required('out'),
     scale: Number(parsed.required('scale')),
@@ -84,85 +88,84 @@ function readOptions(parsed: Parsed): Options {
     preset: parsed.text('preset'),
     tile: parsed.count('tile'),
     overlap: parsed.count('overlap'),
+    vae: parsed.text('vae'),
+    compare: parsed.text('compare'),
+    original: parsed.text('original'),
     latentScale: parsed.text('latent-scale'),
+    modelScale: parsed.text('model-scale'),
     profile: parsed.text('profile'),
     size: parseSize(parsed.text('size')),
-    adapter: parsed.text('adapter'),
+    maxPixels: parsed.count('max-pixels'),
   };
-  checkModelOptions(options);
-  return options;
 }
 
 async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const { output, signal } = context;
-  const options = readOptions(parsed);
-  const { input, out, scale, tile, overlap } = options;
+  const job = readJob(parsed);
   const watch = new Stopwatch();
-  await checkOutput(out, [input, options.weights, options.config]);
-  const latent = await watch.time('input', () => readLatent(input, options.size));
-  const settled = latentScale(
-    { scale: options.latentScale, profile: options.profile },
-    latent,
-    input,
-    output,
-  );
+  await checkJob(job);
+  const sources = await watch.time('input', () => readSources(job, output));
 
   const opening = watch.start('open');
-  const { result, weights, adapter, peakBytes } = await withDevice(
-    options.adapter,
-    context,
-    async (device) => {
-      opening.stop();
-      const { model, weights } = await watch.time('load', () =>
-        openModel(device, options, latent.shape[1] ?? 0),
-      );
-      if (!weights.trained) {
-        output.warn(
-          `${weights.name}: this model is UNTRAINED and its output meaningless; --weights names a real one`,
-        );
-      }
-      const values = { data: settled.toModel(latent), shape: latent.shape };
-      const result = await upscaleOnDevice(
-        device,
-        model,
-        values,
-        { scale, tile, overlap, label: 'upscaling' },
-        context,
-        watch,
-      );
-      return { result, weights, adapter: device.adapter, peakBytes: device.memory().peak };
-    },
-  );
+  const result = await withDevice(parsed.text('adapter'), context, (device) => {
+    opening.stop();
+    return runUpscale({ device, job, context, watch }, sources);
+  });
 
   signal.throwIfAborted();
-  const { shape } = result;
-  const data = settled.fromModel(result.data, shape);
-  const dtype = storedDtype(latent.dtype, data, output);
-  await watch.time('write', () => {
-    const metadata = metadataOf(latent.metadata, scale, settled, weights);
-    return writeFileAtomic(
-      out,
-      encodeSafetensors(new Map([['latent', fromFloat32(data, shape, dtype)]]), metadata),
-    );
+  const { latent, upscaled, pictures, scale, weights, adapter, peakBytes } = result;
+  const picture = makesPicture(job) ? pictures?.picture : undefined;
+  const dtype = picture ? null : storedDtype(latent.dtype, upscaled.data, output);
+  await watch.time('write', async () => {
+    if (dtype) await writeLatent(job, result, dtype);
+    else if (picture) await writeImage(job.out, picture);
+    if (job.compare && pictures?.comparison) await writeImage(job.compare, pictures.comparison.strip);
   });
 
   const ms = watch.report();
+  const psnr = pictures?.comparison?.psnr ?? null;
   output.result({
     adapter,
-    input: { path: input, dtype: latent.dtype, shape: latent.shape, packedShape: latent.packedShape ?? null },
-    output: { path: out, dtype, shape },
-    scale,
-    profile: settled.profile?.name ?? null,
-    latentScale: settled.name,
+    input: {
+      path: job.input,
+      pixels: pixelsOf(result.photo),
+      dtype: result.photo ? null : latent.dtype,
+      shape: latent.shape,
+      packedShape: latent.packedShape ?? null,
+    },
+    output: { path: job.out, pixels: pixelsOf(picture), dtype, shape: upscaled.shape },
+    scale: job.scale,
+    profile: scale.profile?.name ?? null,
+    latentScale: scale.name,
     weights,
+    vae: result.vae,
+    compare: job.compare === undefined ? null : { path: job.compare, psnr },
     ms,
     peakBytes,
   });
-  output.print(`${out}: latent ${dtype} [${shape.join(', ')}], ×${scale} of [${latent.shape.join(', ')}]`);
+  const from = result.photo ? sizeText(result.photo) : `[${latent.shape.join(', ')}]`;
+  const made = picture ? sizeText(picture) : `latent ${dtype} [${upscaled.shape.join(', ')}]`;
+  output.print(`${job.out}: ${made}, ×${job.scale} of ${from}`);
+  if (job.compare !== undefined) output.print(`${job.compare}: the comparison`);
+  for (const [name, value] of Object.entries(psnr ?? {})) output.print(`  ${name}: ${value.toFixed(2)} dB`);
   output.print(
     `${ms.upscale?.toFixed(0)} ms on ${adapter.name}; ${mebibytes(peakBytes)} of GPU memory at the peak`,
   );
   return 0;
+}
+
+function pixelsOf(image: { readonly width: number; readonly height: number } | undefined) {
+  return image ? [image.height, image.width] : null;
+}
+
+async function writeLatent(
+  { out, scale }: UpscaleJob,
+  { latent, upscaled: { data, shape }, scale: settled, weights }: UpscaleResult,
+  dtype: FloatFileDtype,
+): Promise<void> {
+  const metadata = metadataOf(latent.metadata, scale, settled, weights);
+  const tensor = fromFloat32(data, shape, dtype);
+  await writeFileAtomic(out, encodeSafetensors(new Map([['latent', tensor]]), metadata));
 }
 
 /** What goes with a latent to whatever is made of it. */

@@ -84,7 +84,7 @@ function checkPixels({ width, height }: Metadata, maxPixels: number, source: str
   throw new FileError(
     'image-pixels',
     `${source} has ${width}×${height} pixels, more than the ${maxPixels} that are allowed`,
-    'Make it smaller, or raise maxPixels if you trust the file and have the memory (12 bytes per pixel and more).',
+    'Make it smaller; or raise the limit (maxPixels, --max-pixels) if you trust the file and have the memory, 12 bytes per pixel and more.',
   );
 }
 

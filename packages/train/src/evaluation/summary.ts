@@ -1,4 +1,5 @@
 import type { Closeness, Measured, PhotoResult } from './evaluate.ts';
+import { type ChannelGap, distributionGap } from './statistics/index.ts';
 
 /** Means over photographs, by the name of the way of upscaling. */
 export interface EvaluationSummary {
@@ -6,6 +7,8 @@ export interface EvaluationSummary {
   readonly photos: number;
   /** In the order in which tables show them. */
   readonly ways: Readonly<Record<string, Measured>>;
+  /** How far the values of latents are from those of z_HR, means over the channels (paper, table 5): of z_LR, and of ẑ. */
+  readonly gaps: { readonly lr: ChannelGap; readonly lua: ChannelGap };
 }
 
 /** Floor first, the network last but for the reference. */
@@ -26,7 +29,14 @@ export function summarise(results: readonly PhotoResult[], scale: number): Evalu
     const all = results.map(({ measured }) => measured[name] as Measured);
     return [name, meanMeasured(all)];
   });
-  return { scale, photos: results.length, ways: Object.fromEntries(ways) };
+  const latents = (which: 'lr' | 'hr' | 'lua') => results.map(({ latents }) => latents[which]);
+  const gap = (which: 'lr' | 'lua') => distributionGap(latents(which), latents('hr')).mean;
+  return {
+    scale,
+    photos: results.length,
+    ways: Object.fromEntries(ways),
+    gaps: { lr: gap('lr'), lua: gap('lua') },
+  };
 }
 
 function meanMeasured(all: readonly Measured[]): Measured {
@@ -47,7 +57,7 @@ function meanMeasured(all: readonly Measured[]): Measured {
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** A table for people. A picture beside itself has no PSNR: `–`. */
-export function markdownOf({ scale, photos, ways }: EvaluationSummary): string {
+export function markdownOf({ scale, photos, ways, gaps }: EvaluationSummary): string {
   const cell = (value: number | null, digits: number) =>
     value === null || !Number.isFinite(value) ? '–' : value.toFixed(digits);
   const rows = Object.entries(ways).map(([name, { original, decoded, l1Latent, seconds }]) =>
@@ -69,8 +79,15 @@ export function markdownOf({ scale, photos, ways }: EvaluationSummary): string {
     '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rows.map((row) => `| ${row} |`),
     '',
+    '| values of latents beside z_HR | W1 | JSD (nats) | variance gap |',
+    '| --- | ---: | ---: | ---: |',
+    ...[gapRow('z_LR', gaps.lr), gapRow('LUA', gaps.lua)],
+    '',
   ].join('\n');
 }
+
+const gapRow = (title: string, { wasserstein, jensenShannon, varianceGap }: ChannelGap) =>
+  `| ${title} | ${wasserstein.toFixed(4)} | ${jensenShannon.toFixed(4)} | ${(100 * varianceGap).toFixed(1)} % |`;
 
 /** The PSNR beside the original as a bar chart, SVG. */
 export function plotOf({ scale, photos, ways }: EvaluationSummary): string {

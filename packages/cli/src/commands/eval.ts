@@ -1,0 +1,85 @@
+import { mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { writeFileAtomic } from '@lua-webgpu/tensor';
+import { evaluatePhoto, markdownOf, type PhotoResult, plotOf, summarise } from '@lua-webgpu/train';
+import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { withDevice } from '../device.ts';
+import { openModel } from '../model.ts';
+import { shared } from '../options.ts';
+import { listPhotos, readPhoto } from '../photos.ts';
+import { HostVae, readVaeOptions } from '../vae.ts';
+
+const spec = {
+  name: 'eval',
+  summary: 'measure an upscaler on photos, beside interpolation',
+  positionals: [],
+  options: {
+    weights: {
+      type: 'string',
+      placeholder: 'FILE',
+      about: 'the model, .safetensors or .pth',
+      required: true,
+    },
+    config: { type: 'string', placeholder: 'FILE', about: 'its configuration, JSON, where the weights do not say it' },
+    vae: { ...shared.vae, required: true },
+    profile: shared.profile,
+    photos: {
+      type: 'string',
+      placeholder: 'PATH',
+      multiple: true,
+      required: true,
+      about: 'a photo or a folder of them; may be given several times',
+    },
+    scale: { type: 'string', choices: ['2', '4'], about: 'output side / input side', required: true },
+    crop: { type: 'string', placeholder: 'N', about: 'side of the centre crop in pixels; default: 512' },
+    out: { type: 'string', placeholder: 'DIR', about: 'a folder for eval.json, eval.md and eval.svg' },
+    'max-pixels': shared.maxPixels,
+    adapter: shared.adapter,
+    ...commonOptions,
+  },
+  details:
+    'Of each photo the centre is cropped and made smaller by antialiased bicubic resampling, and both are encoded. The network and every baseline start from the small latent: the latent interpolated (bilinear, bicubic) and decoded; the small latent decoded and the pixels resized; and, as a reference that is no bound, the crop encoded and decoded. PSNR on 8-bit RGB without a border cut, SSIM on RGB and on the luma, beside the photo and beside the decoded latent of the photo; mean absolute difference of the latents; Wasserstein-1, Jensen–Shannon divergence and gap in variance between the values of the latents; seconds per image.',
+} satisfies CommandSpec;
+
+async function run(parsed: Parsed, context: CommandContext): Promise<number> {
+  const { output, signal } = context;
+  const scale = Number(parsed.required('scale'));
+  const crop = parsed.count('crop') ?? 512;
+  const paths = await listPhotos(parsed.texts('photos'));
+  const source = { weights: parsed.required('weights'), config: parsed.text('config'), preset: undefined };
+  const evaluated = await withDevice(parsed.text('adapter'), context, async (device) => {
+    using vae = await HostVae.open(device, readVaeOptions(parsed), ['encoder', 'decoder'], context);
+    const { model, weights } = await openModel(device, source, vae.network.profile.channels);
+    const results: PhotoResult[] = [];
+    for (const [done, path] of paths.entries()) {
+      signal.throwIfAborted();
+      output.progress('evaluating', done, paths.length);
+      const { image } = await readPhoto(path, { maxPixels: parsed.count('max-pixels') }, output);
+      const photo = { name: basename(path), image };
+      results.push(await evaluatePhoto(device, model, vae.network, photo, { scale, crop }));
+    }
+    return { results, weights, vae: vae.describe(), adapter: device.adapter };
+  });
+
+  const { results, ...about } = evaluated;
+  const summary = summarise(results, scale);
+  const photos = results.map(({ latents: _, ...rest }) => rest);
+  const report = { ...about, crop, ...summary, perPhoto: photos };
+  const out = parsed.text('out');
+  if (out !== undefined) await writeReports(out, report, markdownOf(summary), plotOf(summary));
+  output.result(report);
+  output.print(markdownOf(summary).trimEnd());
+  output.print(`on ${about.adapter.name}`);
+  return 0;
+}
+
+async function writeReports(folder: string, report: object, markdown: string, plot: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const encode = (text: string) => new TextEncoder().encode(text);
+  await writeFileAtomic(join(folder, 'eval.json'), encode(`${JSON.stringify(report, undefined, 1)}\n`));
+  await writeFileAtomic(join(folder, 'eval.md'), encode(markdown));
+  await writeFileAtomic(join(folder, 'eval.svg'), encode(plot));
+}
+
+export const evaluate: Command = { spec, run };
