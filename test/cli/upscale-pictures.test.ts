@@ -171,12 +171,14 @@ describe('--compare', () => {
     expect(report.compare.psnr.lua).toBeCloseTo(psnr(result, corner(original)), 9);
     expect(report.compare.psnr.bicubic).toBeCloseTo(psnr(resizeImage(input, 48, 32), corner(original)), 9);
     expect(report.compare.psnr.bicubicLatent).toBeGreaterThan(0);
-    // Columns as wide as the labels, which are wider than these pictures: 18 characters of 6 pixels and 12 between.
+    // Columns as wide as the labels, which are wider than these pictures: 6 pixels a character and 12 between labels.
     const strip = await picture('strip.png');
-    const columns = [18, 19, 8, 8].map((characters) => Math.max(48, 6 * characters + 12));
+    const labels = ['INPUT, BICUBIC ×2', 'LATENT, BICUBIC ×2', `${report.compare.psnr.lua.toFixed(2)} dB`, 'ORIGINAL'];
+    const columns = labels.map(({ length }) => Math.max(48, 6 * length + 12));
     expect(strip.width).toBe(4 + columns.reduce((sum, column) => sum + column + 4, 0));
     expect(strip.height).toBe(4 + 32 + 4 + 2 * 10);
-    expect(inkStretches(strip, 4 + 32 + 4, 7)).toHaveLength(4);
+    // More than the space between two words.
+    expect(inkStretches(strip, 4 + 32 + 4, 12)).toHaveLength(4);
   });
 
   it('of a latent decodes the input, and without an original there is no PSNR', async () => {
@@ -186,7 +188,7 @@ describe('--compare', () => {
     expect(report.output).toMatchObject({ pixels: null, dtype: 'F32' });
     const strip = await picture('c.png');
     expect(strip.height).toBe(4 + 32 + 4 + 10);
-    expect(inkStretches(strip, 4 + 32 + 4, 7)).toHaveLength(3);
+    expect(inkStretches(strip, 4 + 32 + 4, 12)).toHaveLength(3);
   });
 });
 

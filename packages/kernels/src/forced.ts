@@ -1,3 +1,4 @@
+import { families } from './all.ts';
 import { closest } from './closest.ts';
 import { KernelError } from './errors.ts';
 
@@ -26,12 +27,8 @@ export function parseForced(text: string): Record<string, string> {
  * Finds what does not exist among variants by family; `source` is where they were named.
  * @throws KernelError `kernel-unknown`
  */
-export async function checkForced(source: string, force: Readonly<Record<string, string>>): Promise<void> {
-  const forced = Object.entries(force);
-  if (forced.length === 0) return;
-  // Loaded here alone, so that an application's bundle holds the kernels that it uses.
-  const { families } = await import('./all.ts');
-  for (const [name, variant] of forced) {
+export function checkForced(source: string, force: Readonly<Record<string, string>>): void {
+  for (const [name, variant] of Object.entries(force)) {
     const family = families.find((each) => each.name === name);
     if (!family) throw unknown(`${source}: no kernel family is called ${name}`, name, families);
     if (!family.variants.some((each) => each.name === variant)) {

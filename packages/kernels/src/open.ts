@@ -43,7 +43,7 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
   const checks = globalThis.process?.env?.LUA_WEBGPU_CHECK === '1';
   const portable = options.featureLevel === 'compatibility';
   const force = options.force ?? parseForced(globalThis.process?.env?.LUA_WEBGPU_KERNEL ?? '');
-  await checkForced(options.force ? 'force' : 'LUA_WEBGPU_KERNEL', force);
+  checkForced(options.force ? 'force' : 'LUA_WEBGPU_KERNEL', force);
   const { gpu, description } = await acquire(options, portable);
   const software = description.kind === 'software';
   return new Device(gpu, {

@@ -20,7 +20,7 @@ import { anyConfig } from './arbitrary.ts';
 type Names = [name: string, shape: number[]][];
 
 const networks = readdirSync(goldenPath(''))
-  .filter((file) => file.endsWith('.safetensors') && !/^(op_|pth_)/.test(file))
+  .filter((file) => file.endsWith('.safetensors') && !/^(op|pth|vae|loss)_/.test(file))
   .map((file) => goldenCase(file.replace('.safetensors', '')));
 
 function shapesOf(config: LuaConfig, buffers = true) {

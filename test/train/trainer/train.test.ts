@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Device } from '@lua-webgpu/kernels';
+import { parseSafetensors } from '@lua-webgpu/tensor';
 import { type MetricLine, type TrainOptions, train } from '@lua-webgpu/train';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareSmall, stubEncoder, temporaryFolder, writePictures } from '../data/fixtures.ts';
@@ -10,9 +11,12 @@ const folder = temporaryFolder();
 const run = (name: string) => join(folder, name);
 const code = (expected: string) => expect.objectContaining({ code: expected });
 
-/** Everything that a checkpoint holds, byte for byte, but when it was written. */
+/** Every tensor of a checkpoint, byte for byte. */
 const contentOf = (checkpoint: string | undefined) =>
-  ['weights', 'ema', 'optimizer'].map((name) => readFileSync(join(checkpoint ?? '', `${name}.safetensors`)));
+  ['weights', 'ema', 'optimizer'].map((name) => {
+    const path = join(checkpoint ?? '', `${name}.safetensors`);
+    return parseSafetensors(readFileSync(path), path).tensors;
+  });
 
 const linesOf = (out: string): MetricLine[] =>
   readFileSync(join(out, 'metrics.jsonl'), 'utf8')

@@ -1,7 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { HostLatent, RgbImage, Vae } from '@lua-webgpu/lua-model';
-import { encodeSafetensors, fromFloat32, writeFileAtomic } from '@lua-webgpu/tensor';
+import { encodeSafetensors, fromFloat32, unwritable, writeFileAtomic } from '@lua-webgpu/tensor';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { mebibytes, Stopwatch, withDevice } from '../device.ts';
@@ -81,7 +81,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
  */
 async function planJobs(photos: readonly string[], out: string, vae: string): Promise<Job[]> {
   const folder = photos.length > 1 || (await isFolder(out));
-  if (folder) await mkdir(out, { recursive: true });
+  if (folder) await makeFolder(out);
   const jobs = photos.map((photo) => ({
     photo,
     out: folder ? join(out, `${basename(photo, extname(photo))}.safetensors`) : out,
@@ -100,6 +100,14 @@ async function planJobs(photos: readonly string[], out: string, vae: string): Pr
     await checkOutput(out, [photo, vae]);
   }
   return jobs;
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
 }
 
 async function isFolder(path: string): Promise<boolean> {
