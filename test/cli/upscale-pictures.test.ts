@@ -173,7 +173,12 @@ describe('--compare', () => {
     expect(report.compare.psnr.bicubicLatent).toBeGreaterThan(0);
     // Columns as wide as the labels, which are wider than these pictures: 6 pixels a character and 12 between labels.
     const strip = await picture('strip.png');
-    const labels = ['INPUT, BICUBIC ×2', 'LATENT, BICUBIC ×2', `${report.compare.psnr.lua.toFixed(2)} dB`, 'ORIGINAL'];
+    const labels = [
+      'INPUT, BICUBIC ×2',
+      'LATENT, BICUBIC ×2',
+      `${report.compare.psnr.lua.toFixed(2)} dB`,
+      'ORIGINAL',
+    ];
     const columns = labels.map(({ length }) => Math.max(48, 6 * length + 12));
     expect(strip.width).toBe(4 + columns.reduce((sum, column) => sum + column + 4, 0));
     expect(strip.height).toBe(4 + 32 + 4 + 2 * 10);

@@ -58,15 +58,18 @@ describe('a run', () => {
     expect(losses[3]).toBeLessThan(losses[0] as number);
   });
 
-  it.each([1, 3, 6, 7])('stopped before step %i and resumed has the bits of one in a piece', async (steps) => {
-    const out = `stopped-${steps}`;
-    const first = await start(out, { maxSteps: steps });
-    expect(first).toMatchObject({ reason: 'max-steps', step: steps });
-    const second = await start(out, { resume: true });
-    expect(contentOf(second.checkpoint)).toEqual(contentOf(whole.checkpoint));
-    expect(stepsOf(run(out))).toEqual(stepsOf(run('whole')));
-    expect(linesOf(run(out)).find(({ type }) => type === 'resume')).toMatchObject({ differences: [] });
-  });
+  it.each([1, 3, 6, 7])(
+    'stopped before step %i and resumed has the bits of one in a piece',
+    async (steps) => {
+      const out = `stopped-${steps}`;
+      const first = await start(out, { maxSteps: steps });
+      expect(first).toMatchObject({ reason: 'max-steps', step: steps });
+      const second = await start(out, { resume: true });
+      expect(contentOf(second.checkpoint)).toEqual(contentOf(whole.checkpoint));
+      expect(stepsOf(run(out))).toEqual(stepsOf(run('whole')));
+      expect(linesOf(run(out)).find(({ type }) => type === 'resume')).toMatchObject({ differences: [] });
+    },
+  );
 
   it('that is interrupted finishes its step, saves, and goes on as if nothing had been', async () => {
     const interruption = new AbortController();
@@ -105,7 +108,11 @@ describe('a run', () => {
   it('says on a resume what is not as it was', async () => {
     await start('changed', { maxSteps: 2 });
     const notices: string[] = [];
-    await start('changed', { resume: true, set: ['stages.1.lr=0.02'], onNotice: (line) => notices.push(line) });
+    await start('changed', {
+      resume: true,
+      set: ['stages.1.lr=0.02'],
+      onNotice: (line) => notices.push(line),
+    });
     expect(notices.join('\n')).toContain('the configuration was changed');
     expect(linesOf(run('changed')).find(({ type }) => type === 'resume')).toMatchObject({
       differences: ['the configuration was changed'],
@@ -130,7 +137,10 @@ describe('a step that is not finite', () => {
   });
 
   it('is left out, with its samples named, and ends the run when it happens again and again', async () => {
-    const config = toyConfig(join(folder, 'huge'), ['stability.max_skipped_in_a_row=3', 'checkpoint.every=1']);
+    const config = toyConfig(join(folder, 'huge'), [
+      'stability.max_skipped_in_a_row=3',
+      'checkpoint.every=1',
+    ]);
     const out = run('diverged');
     await expect(train(config, { out, open: openToyDevice })).rejects.toEqual(code('train-diverged'));
     const lines = linesOf(out);

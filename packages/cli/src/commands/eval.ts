@@ -21,7 +21,11 @@ const spec = {
       about: 'the model, .safetensors or .pth',
       required: true,
     },
-    config: { type: 'string', placeholder: 'FILE', about: 'its configuration, JSON, where the weights do not say it' },
+    config: {
+      type: 'string',
+      placeholder: 'FILE',
+      about: 'its configuration, JSON, where the weights do not say it',
+    },
     vae: { ...shared.vae, required: true },
     profile: shared.profile,
     photos: {
