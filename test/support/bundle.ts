@@ -22,7 +22,7 @@ export async function bundle(script: URL): Promise<string> {
     format: 'esm',
     target: 'node20',
     conditions: ['@lua-webgpu/source'],
-    external: ['webgpu', 'koffi', '@sparticuz/chromium', 'sharp'],
+    external: ['webgpu', 'koffi', '@sparticuz/chromium', 'sharp', 'yaml'],
     logLevel: 'error',
   });
   return outfile;

@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs';
+/** Of package.json, which a bundle of this package does not have beside it. */
+const version = '0.1.0';
 
 /** `lua-webgpu` and the version of this package, as checkpoints and metrics name it. */
-export function trainerVersion(): string {
-  // One level up from src/ as well as from dist/.
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return `lua-webgpu ${(JSON.parse(text) as { version: string }).version}`;
-}
+export const trainerVersion = (): string => `lua-webgpu ${version}`;

@@ -1,31 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Device } from '@lua-webgpu/kernels';
-import { parseSafetensors } from '@lua-webgpu/tensor';
-import { type MetricLine, type TrainOptions, train } from '@lua-webgpu/train';
+import { type TrainOptions, train } from '@lua-webgpu/train';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareSmall, stubEncoder, temporaryFolder, writePictures } from '../data/fixtures.ts';
+import { contentOf, linesOf, stepsOf } from './content.ts';
 import { openToyDevice, toyConfig, toyData } from './toy.ts';
 
 const folder = temporaryFolder();
 const run = (name: string) => join(folder, name);
 const code = (expected: string) => expect.objectContaining({ code: expected });
-
-/** Every tensor of a checkpoint, byte for byte. */
-const contentOf = (checkpoint: string | undefined) =>
-  ['weights', 'ema', 'optimizer'].map((name) => {
-    const path = join(checkpoint ?? '', `${name}.safetensors`);
-    return parseSafetensors(readFileSync(path), path).tensors;
-  });
-
-const linesOf = (out: string): MetricLine[] =>
-  readFileSync(join(out, 'metrics.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as MetricLine);
-
-const stepsOf = (out: string) =>
-  linesOf(out).flatMap((line) => (line.type === 'step' ? [{ step: line.step, loss: line.loss }] : []));
 
 const start = (out: string, options: Partial<TrainOptions> & { set?: readonly string[] } = {}) => {
   const { set, ...rest } = options;
