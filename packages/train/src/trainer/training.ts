@@ -257,14 +257,18 @@ const withoutMoments = ({ optimizer: _, ...rest }: Snapshot): Snapshot => rest;
 function metricsOf({ psnr, l1_latent }: ValidationResult): Record<string, number> {
   const metrics: Record<string, number> = {};
   for (const [scale, byName] of Object.entries(psnr)) {
-    for (const [name, value] of Object.entries(byName)) metrics[`psnr.${scale}.${name}`] = value;
+    for (const [name, value] of Object.entries(byName)) {
+      // Equal pictures have no PSNR, and a state holds numbers.
+      if (Number.isFinite(value)) metrics[`psnr.${scale}.${name}`] = value;
+    }
   }
   for (const [scale, value] of Object.entries(l1_latent)) metrics[`l1_latent.${scale}`] = value;
   return metrics;
 }
 
-/** Of the network, over the scales. */
-function meanPsnr({ psnr }: ValidationResult): number {
+/** Of the network, over the scales; undefined where a picture was met to the bit. */
+function meanPsnr({ psnr }: ValidationResult): number | undefined {
   const values = Object.values(psnr).map(({ lua }) => lua);
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Number.isFinite(mean) ? mean : undefined;
 }

@@ -70,7 +70,7 @@ export class Validation {
       for (const [scale, sum] of sums) {
         const pair = example.pairs.get(scale) as LatentPair;
         const reference = await this.#reference(example);
-        const known = await this.#baselines(id, pair, reference);
+        const known = await this.#baselines(id, pair, example, reference);
         const { l1, ...lua } = await this.#lua(model, pair, reference);
         sum.add({ lua, ...known }, l1);
         if (id < this.#config.pictures) {
@@ -95,19 +95,30 @@ export class Validation {
     return await tensorToImage(this.#vae.decode(scope.tensor(hr.data, hr.shape)));
   }
 
-  #baselines(id: number, pair: LatentPair, reference: RgbImage): Promise<Readonly<Record<string, Measured>>> {
+  #baselines(
+    id: number,
+    pair: LatentPair,
+    example: Example,
+    reference: RgbImage,
+  ): Promise<Readonly<Record<string, Measured>>> {
     const key = `${id} ${pair.scale}`;
     let known = this.#known.get(key);
     if (!known) {
-      known = this.#measureBaselines(pair, reference);
+      known = this.#measureBaselines(pair, example, reference);
       this.#known.set(key, known);
     }
     return known;
   }
 
-  async #measureBaselines(pair: LatentPair, reference: RgbImage): Promise<Record<string, Measured>> {
+  async #measureBaselines(
+    pair: LatentPair,
+    { pixels }: Example,
+    reference: RgbImage,
+  ): Promise<Record<string, Measured>> {
+    // Without the photograph's pixels the round trip is the reference itself, which has no PSNR beside itself.
+    const names = ['bicubic_latent', 'decode_bicubic', ...(pixels ? ['round_trip'] : [])];
     const found: Record<string, Measured> = {};
-    for (const name of ['bicubic_latent', 'decode_bicubic', 'round_trip']) {
+    for (const name of names) {
       const upscaler = baselines(this.#vae)[name] as Upscaler;
       using scope = openScope(this.#device);
       const image = await tensorToImage((await upscaler(scope, pair)).pixels);
