@@ -20,6 +20,7 @@ const stage = (over: Partial<StageConfig> = {}): StageConfig => ({
   crop: null,
   trainable: ['*'],
   drop_path: 0,
+  recompute: true,
   max_minutes: null,
   ...over,
 });

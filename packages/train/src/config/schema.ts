@@ -96,6 +96,7 @@ const stage = map({
   crop: side,
   trainable: patterns.default(['*']),
   drop_path: belowOne().default(0.1),
+  recompute: z.boolean('true or false').default(true),
   max_minutes: positive().nullable().default(null),
 });
 

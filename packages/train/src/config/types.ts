@@ -111,6 +111,8 @@ export interface StageConfig {
   readonly trainable: readonly string[];
   /** Rate of stochastic depth in the last block; it rises linearly from 0. */
   readonly drop_path: number;
+  /** Whether the backward pass computes blocks again rather than keep all their maps: less memory, a third more time. */
+  readonly recompute: boolean;
   /**
    * Ends the stage after the step that passes so much training time. Milestones stay at their steps, so that the learning
    * rate remains a function of the step.

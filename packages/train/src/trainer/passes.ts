@@ -1,5 +1,5 @@
 import type { Device } from '@lua-webgpu/kernels';
-import { type DropPath, type Lua, runRecomputed, type Vae } from '@lua-webgpu/lua-model';
+import { type DropPath, type Lua, type RunBlock, runRecomputed, runStored, type Vae } from '@lua-webgpu/lua-model';
 import {
   add,
   affine,
@@ -10,6 +10,7 @@ import {
   Tape,
   type Tensor,
 } from '@lua-webgpu/tensor';
+import type { StageConfig } from '../config/index.ts';
 import type { Batch } from '../data/index.ts';
 import type { Objective } from '../losses/index.ts';
 import { targetPixels } from './decoded-target.ts';
@@ -26,6 +27,7 @@ export interface PassParts {
   readonly objective: Objective;
   /** Frozen; undefined for stages in the latent space alone. */
   readonly vae: Vae | undefined;
+  readonly stage: Pick<StageConfig, 'recompute'>;
 }
 
 export interface PassPlan {
@@ -42,7 +44,7 @@ export interface PassPlan {
  * @returns the objective's values times `share`, summed up over the scales, in `results`
  */
 export async function runPasses(
-  { device, model, objective, vae }: PassParts,
+  { device, model, objective, vae, stage }: PassParts,
   batch: Batch,
   { scales, share, dropPath }: PassPlan,
   gradients: Gradients,
@@ -52,6 +54,7 @@ export async function runPasses(
   using scope = openScope(device);
   const latent = scope.tensor(batch.hr.data, batch.hr.shape);
   const pixel = objective.needsPixels ? targetPixels(scope, batch, latent, decoder(vae)) : undefined;
+  const run = stage.recompute ? runRecomputed : runStored;
   const values: Tensor[] = [];
   for (const scale of scales) {
     const lr = batch.lr.get(scale);
@@ -61,9 +64,9 @@ export async function runPasses(
     const evaluated = await span('forward', () => {
       const input = tape.constant(inner.tensor(lr.data, lr.shape));
       const upscaled = model
-        .forward(input, [scale], runRecomputed, { ...dropPath, stream: streamsPerScale * scale })
+        .forward(input, [scale], run, { ...dropPath, stream: streamsPerScale * scale })
         .get(scale) as Tensor;
-      const decoded = pixel && { pixel: decoder(vae).decode(upscaled, runRecomputed) };
+      const decoded = pixel && { pixel: decode(decoder(vae), upscaled, run) };
       return objective.evaluate({ latent: upscaled, ...decoded }, { latent, pixel }, { scale });
     });
     values.push(scope.borrow(evaluated.values));
@@ -74,6 +77,10 @@ export async function runPasses(
   const sum = values.reduce((all, each) => add(all, each));
   return results.borrow(affine(sum, { scale: share, offset: 0 }));
 }
+
+/** A frozen TAESD keeps the signs behind its rectifiers, less than a recomputed block holds at once: docs/vae.md. */
+const decode = (vae: Vae, latent: Tensor, run: RunBlock): Tensor =>
+  vae.decode(latent, vae.kind === 'AutoencoderTiny' ? runStored : run);
 
 function decoder(vae: Vae | undefined): Vae {
   if (vae) return vae;
