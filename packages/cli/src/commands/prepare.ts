@@ -3,7 +3,7 @@ import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { withDevice } from '../device.ts';
 import { UsageError } from '../errors.ts';
-import { profileNames } from '../latent-scale.ts';
+import { shared } from '../options.ts';
 import type { Output } from '../output.ts';
 
 const spec = {
@@ -11,19 +11,9 @@ const spec = {
   summary: 'make training data from photographs: crops, encoded by a VAE',
   positionals: ['PHOTOS…'],
   options: {
-    vae: {
-      type: 'string',
-      placeholder: 'PATH',
-      about:
-        'the VAE: a weight file, what a pair of files begins with, a folder of diffusers, or a cached org/name',
-      required: true,
-    },
+    vae: { ...shared.vae, required: true },
     out: { type: 'string', placeholder: 'DIR', about: 'the folder of the data', required: true },
-    profile: {
-      type: 'string',
-      choices: profileNames,
-      about: 'the VAE family, where its files do not say it',
-    },
+    profile: shared.profile,
     crop: { type: 'string', placeholder: 'N', about: 'side of a crop in pixels; 512' },
     stride: {
       type: 'string',
@@ -45,11 +35,7 @@ const spec = {
     pixels: { type: 'boolean', about: 'keep the crops too, for losses against the photographs' },
     dtype: { type: 'string', choices: ['F32', 'F16'], about: 'type of the stored latents; F32' },
     batch: { type: 'string', placeholder: 'N', about: 'crops that are encoded together; 4' },
-    adapter: {
-      type: 'string',
-      placeholder: 'NAME',
-      about: 'part of a name, or hardware, software, lavapipe, swiftshader; lua-webgpu doctor lists them',
-    },
+    adapter: shared.adapter,
     ...commonOptions,
   },
   details: `PHOTOS are picture files, or folders with everything below them. Each whole crop gives one sample: its latent, and for each scale the latent of the crop resized by antialiased bicubic. DIR gets shards (safetensors) and index.json.

@@ -13,6 +13,7 @@ import type { Command, CommandContext } from '../command.ts';
 import { mebibytes } from '../device.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodeOf } from '../exit-codes.ts';
+import { shared } from '../options.ts';
 
 const spec = {
   name: 'train',
@@ -45,11 +46,7 @@ const spec = {
       type: 'boolean',
       about: 'as --dry-run, and print where the time of a step goes, by part and by kernel',
     },
-    adapter: {
-      type: 'string',
-      placeholder: 'NAME',
-      about: 'part of a name, or hardware, software, lavapipe, swiftshader; lua-webgpu doctor lists them',
-    },
+    adapter: shared.adapter,
     ...commonOptions,
   },
   details: `CONFIG.yaml is a file, or the name of a recipe that comes with the package (recipes/tiny-cpu.yaml). The run folder gets config.yaml, metrics.jsonl, TensorBoard event files, samples/, checkpoints/ and report.html. Ctrl-C finishes the step that is under way, writes a checkpoint and ends; --resume goes on from there, with the same bits as without the stop on the same adapter.`,
