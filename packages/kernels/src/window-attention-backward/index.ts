@@ -4,11 +4,14 @@ import type { WindowAttentionShape } from '../window-attention/index.ts';
 import {
   headDims4,
   keyScalar,
+  keySubgroup,
   keyTiled,
   queryScalar,
+  querySubgroup,
   queryTiled,
   type Sizes,
   statisticsScalar,
+  statisticsSubgroup,
   statisticsTiled,
   tableBlocks,
   tableGather,
@@ -38,6 +41,12 @@ const headDim4 = ({ headDim }: WindowAttentionShape) => ({ HEAD_DIM_4: headDim /
 const noConstants = () => ({});
 
 type PerToken = Variant<WindowAttentionShape>;
+const subgroup = (kernel: PerToken['kernel']): PerToken => ({
+  name: 'subgroup',
+  kernel,
+  constants: ({ headDim, window }) => ({ HEAD_DIM_4: headDim / 4, ALIGNED: window % 8 === 0 }),
+  refuses: needsVectors,
+});
 const tiled = (kernel: PerToken['kernel']): PerToken => ({
   name: 'tiled',
   kernel,
@@ -48,17 +57,17 @@ const scalar = (kernel: PerToken['kernel']): PerToken => ({ name: 'scalar', kern
 
 export const windowAttentionStatisticsFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-statistics',
-  variants: [tiled(statisticsTiled), scalar(statisticsScalar)],
+  variants: [subgroup(statisticsSubgroup), tiled(statisticsTiled), scalar(statisticsScalar)],
 };
 
 export const windowAttentionQueryFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-query-gradient',
-  variants: [tiled(queryTiled), scalar(queryScalar)],
+  variants: [subgroup(querySubgroup), tiled(queryTiled), scalar(queryScalar)],
 };
 
 export const windowAttentionKeyFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-key-gradient',
-  variants: [tiled(keyTiled), scalar(keyScalar)],
+  variants: [subgroup(keySubgroup), tiled(keyTiled), scalar(keyScalar)],
 };
 
 export const windowAttentionTableFamily: Family<WindowAttentionShape> = {
