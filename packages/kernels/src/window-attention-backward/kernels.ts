@@ -177,13 +177,47 @@ export const tableBlocks = defineKernel({
   cost: cost(2, 16),
 });
 
-/** Of the sums over all windows, to the table. */
+/** Partial sums that `tableDiagonals` writes per group of windows and head. */
+export const diagonalSums = (window: number) => (window / 8) * (window + 3) * 16 * diagonalTiles(window);
+const diagonalTiles = (window: number) => window ** 2 / 32;
+
+export const tableDiagonals = defineKernel({
+  ...perSubgroup,
+  name: 'window-attention-backward/table-diagonals',
+  source: shaders['window-attention-backward/table-diagonals.wgsl'],
+  constants: { HEAD_DIM_4: headDims4, ALIGNED: [true] },
+  subgroupSize: 8,
+  bindings: { ...vectorOperands, statistics: read('vec2f'), partial_sums: write('f32') },
+  grid: (sizes) => foldGrid(groupsOf(sizes) * sizes.heads * diagonalTiles(sizes.window)),
+  check: (sizes, constants) =>
+    sizes.window % 8 === 0 ? checkVectors(sizes, constants) : 'the window is not a multiple of 8',
+  cost: cost(2, 16),
+});
+
+const gather = {
+  bindings: { sums: read('f32'), out: write('f32') },
+  params: { heads: 'u32', window: 'u32' },
+  workgroup: (): Grid => [64, 1, 1],
+  grid: ({ heads, window }: { heads: number; window: number }) =>
+    foldGrid(Math.ceil((heads * (2 * window - 1) ** 2) / 64)),
+} as const;
+
+/** Of the sums over all windows of each pair of tokens, to the table. */
 export const tableGather = defineKernel({
+  ...gather,
   name: 'window-attention-backward/table-gather',
   source: shaders['window-attention-backward/table-gather.wgsl'],
-  bindings: { pairs: read('f32'), out: write('f32') },
-  params: { heads: 'u32', window: 'u32' },
-  workgroup: () => [64, 1, 1],
-  grid: ({ heads, window }) => foldGrid(Math.ceil((heads * (2 * window - 1) ** 2) / 64)),
   cost: ({ heads, window }) => ({ flops: heads * window ** 4, bytes: 4 * heads * window ** 4 }),
+});
+
+/** Of the sums that `tableDiagonals` makes, over all windows, to the table. */
+export const tableGatherDiagonals = defineKernel({
+  ...gather,
+  name: 'window-attention-backward/table-gather-diagonals',
+  source: shaders['window-attention-backward/table-gather-diagonals.wgsl'],
+  check: ({ window }) => (window % 8 === 0 ? undefined : 'the window is not a multiple of 8'),
+  cost: ({ heads, window }) => ({
+    flops: heads * diagonalSums(window),
+    bytes: 4 * heads * diagonalSums(window),
+  }),
 });

@@ -32,24 +32,25 @@ fn main(
 ) {
   let tokens = params.window * params.window;
   let tiles = (tokens + 4u * SUBGROUP_SIZE - 1u) / (4u * SUBGROUP_SIZE);
+  let chunks = (tokens + 7u) / 8u;
   let id = group.y * groups.x + group.x;
   let unit = min(id / tiles, params.windows * params.heads - 1u);
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
   let straddles = place.border_y + place.border_x > 0u;
-  let key = vec4u((id - unit * tiles) * 4u * SUBGROUP_SIZE + lane) + SUBGROUP_SIZE * vec4u(0u, 1u, 2u, 3u);
+  let key = own_tokens(id - unit * tiles, lane);
   let own = own_at(place, key);
   load_own(own, head);
 
-  for (var first = 0u; first < tokens; first += 8u) {
-    let queries = chunk_at(place, first, lane);
+  for (var chunk = 0u; chunk < chunks; chunk++) {
+    let queries = chunk_at(place, chunk, lane);
     let rows = chunk_rows(queries, head);
     load_chunk(rows);
-    set_terms(own, queries, rows, straddles, head, lane);
+    set_terms(own, queries, chunk, rows, straddles, head, lane);
 
-    let known_a = known_of(queries.a, head);
+    let known_a = chunk_known(queries.a, head);
     var known_b = known_a;
-    if (TWO_ROWS) { known_b = known_of(queries.b, head); }
+    if (TWO_ROWS) { known_b = chunk_known(queries.b, head); }
     let known = Columns(rows_0_to_3(known_a), rows_4_to_7(known_b));
     let log_sum_a = vec4f(known.a[0].x, known.a[1].x, known.a[2].x, known.a[3].x);
     let log_sum_b = vec4f(known.b[0].x, known.b[1].x, known.b[2].x, known.b[3].x);
@@ -93,7 +94,7 @@ fn main(
 }
 
 // Log sum in powers of two, and mean, of a query.
-fn known_of(query: Token, head: u32) -> vec4f {
+fn chunk_known(query: Token, head: u32) -> vec4f {
   let known = statistics[query.pixel * params.heads + head];
   return vec4f(LOG2_E * known.x, known.y, 0.0, 0.0);
 }

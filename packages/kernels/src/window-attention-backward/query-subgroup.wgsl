@@ -30,26 +30,23 @@ fn main(
 ) {
   let tokens = params.window * params.window;
   let tiles = (tokens + 4u * SUBGROUP_SIZE - 1u) / (4u * SUBGROUP_SIZE);
+  let chunks = (tokens + 7u) / 8u;
   let id = group.y * groups.x + group.x;
   let unit = min(id / tiles, params.windows * params.heads - 1u);
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
   let straddles = place.border_y + place.border_x > 0u;
-  let query = vec4u((id - unit * tiles) * 4u * SUBGROUP_SIZE + lane) + SUBGROUP_SIZE * vec4u(0u, 1u, 2u, 3u);
+  let query = own_tokens(id - unit * tiles, lane);
   let own = own_at(place, query);
   load_own(own, head);
-  let known_at = pixels(own) * params.heads + head;
-  // Columns: log sums in powers of two, means.
-  let known = transpose(mat4x2f(
-    statistics[known_at.x], statistics[known_at.y], statistics[known_at.z], statistics[known_at.w],
-  ));
+  let known = known_of(own, head);
 
-  for (var first = 0u; first < tokens; first += 8u) {
-    let keys = chunk_at(place, first, lane);
+  for (var chunk = 0u; chunk < chunks; chunk++) {
+    let keys = chunk_at(place, chunk, lane);
     let rows = chunk_rows(keys, head);
     load_chunk(rows);
-    set_terms(own, keys, rows, straddles, head, lane);
-    set_changes(LOG2_E * known[0], known[1]);
+    set_terms(own, keys, chunk, rows, straddles, head, lane);
+    set_changes(known[0], known[1]);
     add_keys(0u, rows);
     if (HEAD_DIM_4 > 1u) { add_keys(1u, rows); }
     if (HEAD_DIM_4 > 2u) { add_keys(2u, rows); }

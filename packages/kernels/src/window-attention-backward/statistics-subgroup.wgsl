@@ -21,23 +21,24 @@ fn main(
 ) {
   let tokens = params.window * params.window;
   let tiles = (tokens + 4u * SUBGROUP_SIZE - 1u) / (4u * SUBGROUP_SIZE);
+  let chunks = (tokens + 7u) / 8u;
   let id = group.y * groups.x + group.x;
   let unit = min(id / tiles, params.windows * params.heads - 1u);
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
   let straddles = place.border_y + place.border_x > 0u;
-  let query = vec4u((id - unit * tiles) * 4u * SUBGROUP_SIZE + lane) + SUBGROUP_SIZE * vec4u(0u, 1u, 2u, 3u);
+  let query = own_tokens(id - unit * tiles, lane);
   let own = own_at(place, query);
   load_own(own, head);
 
   var largest = vec4f(NEVER);
   var total = vec4f();
   var mean = vec4f();
-  for (var first = 0u; first < tokens; first += 8u) {
-    let keys = chunk_at(place, first, lane);
+  for (var chunk = 0u; chunk < chunks; chunk++) {
+    let keys = chunk_at(place, chunk, lane);
     let rows = chunk_rows(keys, head);
     load_chunk(rows);
-    set_terms(own, keys, rows, straddles, head, lane);
+    set_terms(own, keys, chunk, rows, straddles, head, lane);
 
     let now = max(largest, vec4f(top(s0a, s0b), top(s1a, s1b), top(s2a, s2b), top(s3a, s3b)));
     let keep = exp2(largest - now);

@@ -163,7 +163,7 @@ fn y_columns(n: u32, rows: Rows) -> Columns {
 }
 
 // Scores, biases and masks included, and slopes of the lane's tokens with the chunk whose rows are loaded.
-fn set_terms(own: Own, chunk: Chunk, rows: Rows, masked: bool, head: u32, lane: u32) {
+fn set_terms(own: Own, chunk: Chunk, number: u32, rows: Rows, masked: bool, head: u32, lane: u32) {
   s0a = vec4f(); s1a = vec4f(); s2a = vec4f(); s3a = vec4f();
   s0b = vec4f(); s1b = vec4f(); s2b = vec4f(); s3b = vec4f();
   d0a = vec4f(); d1a = vec4f(); d2a = vec4f(); d3a = vec4f();
@@ -177,7 +177,7 @@ fn set_terms(own: Own, chunk: Chunk, rows: Rows, masked: bool, head: u32, lane: 
   if (HEAD_DIM_4 > 6u) { add_products(6u, rows); }
   if (HEAD_DIM_4 > 7u) { add_products(7u, rows); }
   for (var n = 8u; n < HEAD_DIM_4; n++) { add_products(n, rows); }
-  add_biases(own.t0, own.t1, own.t2, own.t3, chunk, head, lane);
+  add_biases(own.t0, own.t1, own.t2, own.t3, chunk, number, head, lane);
   if (!ALIGNED || masked) { add_masks(own.t0, own.t1, own.t2, own.t3, chunk); }
 }
 
@@ -188,6 +188,13 @@ fn add_products(n: u32, rows: Rows) {
   let y = y_columns(n, rows);
   d0a += y0[n] * y.a; d1a += y1[n] * y.a; d2a += y2[n] * y.a; d3a += y3[n] * y.a;
   d0b += y0[n] * y.b; d1b += y1[n] * y.b; d2b += y2[n] * y.b; d3b += y3[n] * y.b;
+}
+
+// Statistics of the lane's queries: log sums in powers of two, means.
+fn known_of(own: Own, head: u32) -> array<vec4f, 2> {
+  let at = pixels(own) * params.heads + head;
+  let known = transpose(mat4x2f(statistics[at.x], statistics[at.y], statistics[at.z], statistics[at.w]));
+  return array<vec4f, 2>(LOG2_E * known[0], known[1]);
 }
 
 // Turns scores into weights and slopes into changes, given the statistics of the lane's queries.

@@ -52,7 +52,7 @@ fn main(
   let place = place_of_window(unit / params.heads);
   let straddles = place.border_y + place.border_x > 0u;
 
-  let query = vec4u((id - unit * tiles) * 4u * SUBGROUP_SIZE + lane) + SUBGROUP_SIZE * vec4u(0u, 1u, 2u, 3u);
+  let query = own_tokens(id - unit * tiles, lane);
   let last = tokens - 1u;
   let t0 = token_at(place, min(query.x, last));
   let t1 = token_at(place, min(query.y, last));
@@ -86,7 +86,8 @@ fn main(
   var largest = vec4f(NEVER);
   var total = vec4f();
 
-  for (var chunk = 0u; chunk < tokens; chunk += 8u) {
+  let chunks = (tokens + 7u) / 8u;
+  for (var chunk = 0u; chunk < chunks; chunk++) {
     let keys = chunk_at(place, chunk, lane);
     let k_a = k_part + row * keys.a.pixel;
     let k_b = k_part + row * keys.b.pixel;
@@ -120,7 +121,7 @@ fn main(
     if (HEAD_DIM_4 > 7u) { add_scores(7u, k_a, k_b); }
     for (var n = 8u; n < HEAD_DIM_4; n++) { add_scores(n, k_a, k_b); }
 
-    add_biases(t0, t1, t2, t3, keys, head, lane);
+    add_biases(t0, t1, t2, t3, keys, chunk, head, lane);
     if (!ALIGNED || straddles) { add_masks(t0, t1, t2, t3, keys); }
 
     let now = max(largest, vec4f(top(s0a, s0b), top(s1a, s1b), top(s2a, s2b), top(s3a, s3b)));
