@@ -20,9 +20,11 @@ var<private> v_sum0: array<vec4f, HEAD_DIM_4>;
 var<private> v_sum1: array<vec4f, HEAD_DIM_4>;
 var<private> v_sum2: array<vec4f, HEAD_DIM_4>;
 var<private> v_sum3: array<vec4f, HEAD_DIM_4>;
-// One step of the sums, a column per key.
-var<private> k_step: mat4x4f;
-var<private> v_step: mat4x4f;
+// One step of the sums of each key.
+var<private> r0: vec4f;
+var<private> r1: vec4f;
+var<private> r2: vec4f;
+var<private> r3: vec4f;
 
 @compute @workgroup_size(SUBGROUP_SIZE, 1, 1)
 fn main(
@@ -74,9 +76,9 @@ fn main(
   let live = id < params.windows * params.heads * tiles;
   let stored = vec4<bool>(live) & (key < vec4u(tokens));
   let k_at = ((pixels(own) * 3u + 1u) * params.heads + head) * HEAD_DIM_4;
-  let v_at = k_at + params.heads * HEAD_DIM_4;
   let steps = params.head_dim / 4u;
-  for (var d = 0u; d < steps; d++) {
+  // Those of k, then those of v: half the stores to compile.
+  for (var d = 0u; d < 2u * steps; d++) {
     pick_sums(0u, d);
     if (HEAD_DIM_4 > 1u) { pick_sums(1u, d); }
     if (HEAD_DIM_4 > 2u) { pick_sums(2u, d); }
@@ -86,10 +88,12 @@ fn main(
     if (HEAD_DIM_4 > 6u) { pick_sums(6u, d); }
     if (HEAD_DIM_4 > 7u) { pick_sums(7u, d); }
     for (var n = 8u; n < HEAD_DIM_4; n++) { pick_sums(n, d); }
-    if (stored.x) { out[k_at.x + d] = params.scale * k_step[0]; out[v_at.x + d] = v_step[0]; }
-    if (stored.y) { out[k_at.y + d] = params.scale * k_step[1]; out[v_at.y + d] = v_step[1]; }
-    if (stored.z) { out[k_at.z + d] = params.scale * k_step[2]; out[v_at.z + d] = v_step[2]; }
-    if (stored.w) { out[k_at.w + d] = params.scale * k_step[3]; out[v_at.w + d] = v_step[3]; }
+    let at = k_at + select(d, d - steps + params.heads * HEAD_DIM_4, d >= steps);
+    let factor = select(params.scale, 1.0, d >= steps);
+    if (stored.x) { out[at.x] = factor * r0; }
+    if (stored.y) { out[at.y] = factor * r1; }
+    if (stored.z) { out[at.z] = factor * r2; }
+    if (stored.w) { out[at.w] = factor * r3; }
   }
 }
 
@@ -114,12 +118,13 @@ fn add_queries(n: u32, rows: Rows) {
 
 // The sums of step d, if n is that step.
 fn pick_sums(n: u32, d: u32) {
-  k_step[0] = select(k_step[0], k_sum0[n], d == n);
-  k_step[1] = select(k_step[1], k_sum1[n], d == n);
-  k_step[2] = select(k_step[2], k_sum2[n], d == n);
-  k_step[3] = select(k_step[3], k_sum3[n], d == n);
-  v_step[0] = select(v_step[0], v_sum0[n], d == n);
-  v_step[1] = select(v_step[1], v_sum1[n], d == n);
-  v_step[2] = select(v_step[2], v_sum2[n], d == n);
-  v_step[3] = select(v_step[3], v_sum3[n], d == n);
+  pick(k_sum0[n], k_sum1[n], k_sum2[n], k_sum3[n], d == n);
+  pick(v_sum0[n], v_sum1[n], v_sum2[n], v_sum3[n], d == n + HEAD_DIM_4);
+}
+
+fn pick(sum0: vec4f, sum1: vec4f, sum2: vec4f, sum3: vec4f, wanted: bool) {
+  r0 = select(r0, sum0, wanted);
+  r1 = select(r1, sum1, wanted);
+  r2 = select(r2, sum2, wanted);
+  r3 = select(r3, sum3, wanted);
 }
