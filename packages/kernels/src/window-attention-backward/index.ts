@@ -61,19 +61,27 @@ const tiled = (kernel: PerToken['kernel']): PerToken => ({
 });
 const scalar = (kernel: PerToken['kernel']): PerToken => ({ name: 'scalar', kernel, constants: noConstants });
 
+// As in the forward: larger subgroups would be idle in small windows.
+const smallSubgroups: Family<WindowAttentionShape>['prefer'] = (variants, { subgroupSize = 0 }) =>
+  subgroupSize <= 8 ? variants : variants.toSorted((a, b) => rank(a.name) - rank(b.name));
+const rank = (name: string) => ['tiled', 'subgroup', 'scalar'].indexOf(name);
+
 export const windowAttentionStatisticsFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-statistics',
   variants: [subgroup(statisticsSubgroup), tiled(statisticsTiled), scalar(statisticsScalar)],
+  prefer: smallSubgroups,
 };
 
 export const windowAttentionQueryFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-query-gradient',
   variants: [subgroup(querySubgroup), tiled(queryTiled), scalar(queryScalar)],
+  prefer: smallSubgroups,
 };
 
 export const windowAttentionKeyFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-key-gradient',
   variants: [subgroup(keySubgroup), tiled(keyTiled), scalar(keyScalar)],
+  prefer: smallSubgroups,
 };
 
 interface TableVariant extends PerToken {
