@@ -50,6 +50,7 @@ import {
   windowAttentionStatisticsFamily,
   windowAttentionTableFamily,
   windowAttentionTableGather,
+  windowAttentionTableGatherDiagonals,
 } from './window-attention-backward/index.ts';
 
 /** Every family with a choice of variants; the tests force each variant of each. */
@@ -122,4 +123,5 @@ export const kernels: readonly AnyKernel[] = [
   tileBlendAccumulate,
   groupNormCoefficients,
   windowAttentionTableGather,
+  windowAttentionTableGatherDiagonals,
 ];

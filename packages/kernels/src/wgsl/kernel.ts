@@ -32,6 +32,8 @@ export interface KernelSpec<B extends Record<string, Binding>, P extends Record<
   /** Every value that each constant can take; booleans may also be used in `#if ${NAME}`. Integers become u32. */
   readonly constants?: Readonly<Record<string, readonly (boolean | number)[]>>;
   readonly features?: readonly ('subgroups' | 'shader-f16')[];
+  /** The one size of subgroups that the kernel, with the `subgroups` feature, is written for. */
+  readonly subgroupSize?: number;
   readonly bindings: B;
   readonly params: P;
   /** Workgroup size; emitted as WORKGROUP_X, WORKGROUP_Y, WORKGROUP_Z. */
@@ -152,6 +154,9 @@ export function unsupported(
 ): string | undefined {
   if (kernel.features?.includes('subgroups') && capabilities.subgroupSize === undefined) {
     return 'needs subgroups of one fixed size';
+  }
+  if (kernel.subgroupSize !== undefined && kernel.subgroupSize !== capabilities.subgroupSize) {
+    return `needs subgroups of ${kernel.subgroupSize}, the device has ${capabilities.subgroupSize}`;
   }
   if (kernel.features?.includes('shader-f16') && !capabilities.f16) return 'needs shader-f16';
   const { limits } = capabilities;

@@ -2,20 +2,29 @@ import { reduce } from '../reduce/index.ts';
 import { type Device, type Family, type GpuBuffer, pick, type Variant } from '../runtime/index.ts';
 import type { WindowAttentionShape } from '../window-attention/index.ts';
 import {
+  diagonalSums,
   headDims4,
   keyScalar,
+  keySubgroup,
   keyTiled,
   queryScalar,
+  querySubgroup,
   queryTiled,
   type Sizes,
   statisticsScalar,
+  statisticsSubgroup,
   statisticsTiled,
   tableBlocks,
+  tableDiagonals,
   tableGather,
+  tableGatherDiagonals,
   tableScalar,
 } from './kernels.ts';
 
-export { tableGather as windowAttentionTableGather } from './kernels.ts';
+export {
+  tableGather as windowAttentionTableGather,
+  tableGatherDiagonals as windowAttentionTableGatherDiagonals,
+} from './kernels.ts';
 
 /** What every backward kernel reads. */
 export interface WindowAttentionBackwardBuffers {
@@ -38,6 +47,12 @@ const headDim4 = ({ headDim }: WindowAttentionShape) => ({ HEAD_DIM_4: headDim /
 const noConstants = () => ({});
 
 type PerToken = Variant<WindowAttentionShape>;
+const subgroup = (kernel: PerToken['kernel']): PerToken => ({
+  name: 'subgroup',
+  kernel,
+  constants: ({ headDim, window }) => ({ HEAD_DIM_4: headDim / 4, ALIGNED: window % 8 === 0 }),
+  refuses: needsVectors,
+});
 const tiled = (kernel: PerToken['kernel']): PerToken => ({
   name: 'tiled',
   kernel,
@@ -46,32 +61,68 @@ const tiled = (kernel: PerToken['kernel']): PerToken => ({
 });
 const scalar = (kernel: PerToken['kernel']): PerToken => ({ name: 'scalar', kernel, constants: noConstants });
 
+// As in the forward: larger subgroups would be idle in small windows.
+const smallSubgroups: Family<WindowAttentionShape>['prefer'] = (variants, { subgroupSize = 0 }) =>
+  subgroupSize <= 8 ? variants : variants.toSorted((a, b) => rank(a.name) - rank(b.name));
+const rank = (name: string) => ['tiled', 'subgroup', 'scalar'].indexOf(name);
+
 export const windowAttentionStatisticsFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-statistics',
-  variants: [tiled(statisticsTiled), scalar(statisticsScalar)],
+  variants: [subgroup(statisticsSubgroup), tiled(statisticsTiled), scalar(statisticsScalar)],
+  prefer: smallSubgroups,
 };
 
 export const windowAttentionQueryFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-query-gradient',
-  variants: [tiled(queryTiled), scalar(queryScalar)],
+  variants: [subgroup(querySubgroup), tiled(queryTiled), scalar(queryScalar)],
+  prefer: smallSubgroups,
 };
 
 export const windowAttentionKeyFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-key-gradient',
-  variants: [tiled(keyTiled), scalar(keyScalar)],
+  variants: [subgroup(keySubgroup), tiled(keyTiled), scalar(keyScalar)],
+  prefer: smallSubgroups,
 };
 
-export const windowAttentionTableFamily: Family<WindowAttentionShape> = {
+interface TableVariant extends PerToken {
+  /** Partial sums per group of windows and head. */
+  readonly sums: (window: number) => number;
+  /** Groups of windows that keep a device busy. */
+  readonly groups: (shape: WindowAttentionShape) => number;
+  /** From the sums over all groups to the table. */
+  readonly gather: typeof tableGather | typeof tableGatherDiagonals;
+}
+
+/** Invocations and workgroups (where they are small) that keep a device busy. */
+const [enough, enoughSmall] = [32_768, 512];
+/** The variant's invocations have 16 pairs each, of as many tokens. */
+const ofPairs = {
+  sums: (window: number) => window ** 4,
+  groups: ({ heads, window }: WindowAttentionShape) => Math.ceil((16 * enough) / (heads * window ** 4)),
+  gather: tableGather,
+};
+
+export const windowAttentionTableFamily: Family<WindowAttentionShape, TableVariant> = {
   name: 'window-attention-table-gradient',
   variants: [
+    {
+      name: 'diagonals',
+      kernel: tableDiagonals,
+      constants: ({ headDim }) => ({ HEAD_DIM_4: headDim / 4, ALIGNED: true }),
+      refuses: (shape) => (shape.window % 8 === 0 ? needsVectors(shape) : 'takes windows in multiples of 8'),
+      sums: diagonalSums,
+      groups: ({ heads, window }) => Math.ceil((32 * enoughSmall) / (heads * window ** 2)),
+      gather: tableGatherDiagonals,
+    },
     {
       name: 'blocks',
       kernel: tableBlocks,
       constants: noConstants,
       refuses: ({ headDim }) =>
         headDim > 0 && headDim % 4 === 0 ? undefined : 'takes head dimensions in multiples of 4',
+      ...ofPairs,
     },
-    scalar(tableScalar),
+    { ...scalar(tableScalar), ...ofPairs },
   ],
 };
 
@@ -110,7 +161,8 @@ export function windowAttentionGradient(
 
 /**
  * Records the gradient of the bias table, `out` [(2·window − 1)², heads], in three sums of fixed order: per group of
- * windows for each pair of tokens, over the groups, and over the pairs that share an entry.
+ * windows, for each pair of tokens or for what pairs beside each other share; over the groups; and over all that shares
+ * an entry.
  * @throws KernelError `kernel-forced`, AllocationError `binding-too-large`
  */
 export function windowAttentionTableGradient(
@@ -119,31 +171,28 @@ export function windowAttentionTableGradient(
   shape: WindowAttentionShape,
 ): void {
   const { heads, window } = shape;
+  const variant = pick(windowAttentionTableFamily, device, shape);
   const windows = countWindows(shape);
-  const pairs = heads * window ** 4;
-  const perGroup = windowsPerGroup(windows, pairs);
+  const perGroup = windowsPerGroup(windows, variant.groups(shape));
   const groups = Math.ceil(windows / perGroup);
-  const sums = device.allocate(4 * pairs, 'window-attention.pairs');
-  const partial = groups === 1 ? sums : device.allocate(4 * pairs * groups, 'window-attention.partial');
-  if (groups > 0) {
-    const variant = pick(windowAttentionTableFamily, device, shape);
-    record(device, variant, { ...operands, partial_sums: partial }, shape, perGroup);
-  }
+  const count = heads * variant.sums(window);
+  const sums = device.allocate(4 * count, 'window-attention.sums');
+  const partial = groups === 1 ? sums : device.allocate(4 * count * groups, 'window-attention.partial');
+  if (groups > 0) record(device, variant, { ...operands, partial_sums: partial }, shape, perGroup);
   if (partial !== sums) {
-    const sizes = [groups, pairs];
+    const sizes = [groups, count];
     reduce(device, { x: partial, out: sums }, { reduction: 'sum', sizes, axes: [0] });
     partial.release();
   }
-  device.dispatch(tableGather, { buffers: { pairs: sums, out }, params: { heads, window }, constants: {} });
+  device.dispatch(variant.gather, { buffers: { sums, out }, params: { heads, window }, constants: {} });
   sums.release();
 }
 
-/** Invocations (of 16 pairs) that keep a GPU busy, and windows that one of them may add up. */
-const [enough, longest] = [32_768, 64];
+/** Windows that one invocation may add up. */
+const longest = 64;
 
-/** Windows that one invocation adds up: the more, the smaller the scratch memory of pairs × groups. */
-function windowsPerGroup(windows: number, pairs: number): number {
-  const groups = Math.ceil((16 * enough) / pairs);
+/** Windows that one invocation adds up: the more, the smaller the scratch memory of sums × groups. */
+function windowsPerGroup(windows: number, groups: number): number {
   return Math.min(longest, Math.max(1, Math.ceil(windows / groups)));
 }
 

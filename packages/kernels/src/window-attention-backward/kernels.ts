@@ -43,6 +43,23 @@ const cost = (products: number, bytes: number) => (sizes: Sizes) => {
   return { flops: 2 * products * values * tokensOf(sizes), bytes: bytes * values };
 };
 
+/** One subgroup per 4·SUBGROUP_SIZE tokens of a window and head. */
+const perSubgroup = {
+  libraries: {
+    'window-attention/geometry.wgsl': shaders['window-attention/geometry.wgsl'],
+    'window-attention/subgroup-chunk.wgsl': shaders['window-attention/subgroup-chunk.wgsl'],
+    'window-attention-backward/subgroup-products.wgsl':
+      shaders['window-attention-backward/subgroup-products.wgsl'],
+  },
+  constants: { HEAD_DIM_4: headDims4, ALIGNED: [false, true] },
+  features: ['subgroups'],
+  params,
+  workgroup: ({ SUBGROUP_SIZE }: Constants): Grid => [Number(SUBGROUP_SIZE), 1, 1],
+  grid: (sizes: Sizes, { SUBGROUP_SIZE }: Constants) =>
+    foldGrid(sizes.windows * sizes.heads * Math.ceil(tokensOf(sizes) / (4 * Number(SUBGROUP_SIZE)))),
+  check: checkVectors,
+} as const;
+
 /** One invocation per token and head. */
 const perToken = {
   libraries,
@@ -52,6 +69,14 @@ const perToken = {
 } as const;
 const scalarOperands = { qkv: read('f32'), table: read('f32'), gradient: read('f32') };
 const vectorOperands = { qkv: read('vec4f'), table: read('f32'), gradient: read('vec4f') };
+
+export const statisticsSubgroup = defineKernel({
+  ...perSubgroup,
+  name: 'window-attention-backward/statistics-subgroup',
+  source: shaders['window-attention-backward/statistics-subgroup.wgsl'],
+  bindings: { ...vectorOperands, statistics: write('vec2f') },
+  cost: cost(2, 16),
+});
 
 export const statisticsScalar = defineKernel({
   ...perToken,
@@ -72,6 +97,14 @@ export const statisticsTiled = defineKernel({
   cost: cost(2, 16),
 });
 
+export const querySubgroup = defineKernel({
+  ...perSubgroup,
+  name: 'window-attention-backward/query-subgroup',
+  source: shaders['window-attention-backward/query-subgroup.wgsl'],
+  bindings: { ...vectorOperands, statistics: read('vec2f'), out: write('vec4f') },
+  cost: cost(3, 20),
+});
+
 export const queryScalar = defineKernel({
   ...perToken,
   name: 'window-attention-backward/query-scalar',
@@ -89,6 +122,14 @@ export const queryTiled = defineKernel({
   bindings: { ...vectorOperands, statistics: read('vec2f'), out: write('vec4f') },
   check: checkVectors,
   cost: cost(3, 20),
+});
+
+export const keySubgroup = defineKernel({
+  ...perSubgroup,
+  name: 'window-attention-backward/key-subgroup',
+  source: shaders['window-attention-backward/key-subgroup.wgsl'],
+  bindings: { ...vectorOperands, statistics: read('vec2f'), out: write('vec4f') },
+  cost: cost(4, 24),
 });
 
 export const keyScalar = defineKernel({
@@ -136,13 +177,47 @@ export const tableBlocks = defineKernel({
   cost: cost(2, 16),
 });
 
-/** Of the sums over all windows, to the table. */
+/** Partial sums that `tableDiagonals` writes per group of windows and head. */
+export const diagonalSums = (window: number) => (window / 8) * (window + 3) * 16 * diagonalTiles(window);
+const diagonalTiles = (window: number) => window ** 2 / 32;
+
+export const tableDiagonals = defineKernel({
+  ...perSubgroup,
+  name: 'window-attention-backward/table-diagonals',
+  source: shaders['window-attention-backward/table-diagonals.wgsl'],
+  constants: { HEAD_DIM_4: headDims4, ALIGNED: [true] },
+  subgroupSize: 8,
+  bindings: { ...vectorOperands, statistics: read('vec2f'), partial_sums: write('f32') },
+  grid: (sizes) => foldGrid(groupsOf(sizes) * sizes.heads * diagonalTiles(sizes.window)),
+  check: (sizes, constants) =>
+    sizes.window % 8 === 0 ? checkVectors(sizes, constants) : 'the window is not a multiple of 8',
+  cost: cost(2, 16),
+});
+
+const gather = {
+  bindings: { sums: read('f32'), out: write('f32') },
+  params: { heads: 'u32', window: 'u32' },
+  workgroup: (): Grid => [64, 1, 1],
+  grid: ({ heads, window }: { heads: number; window: number }) =>
+    foldGrid(Math.ceil((heads * (2 * window - 1) ** 2) / 64)),
+} as const;
+
+/** Of the sums over all windows of each pair of tokens, to the table. */
 export const tableGather = defineKernel({
+  ...gather,
   name: 'window-attention-backward/table-gather',
   source: shaders['window-attention-backward/table-gather.wgsl'],
-  bindings: { pairs: read('f32'), out: write('f32') },
-  params: { heads: 'u32', window: 'u32' },
-  workgroup: () => [64, 1, 1],
-  grid: ({ heads, window }) => foldGrid(Math.ceil((heads * (2 * window - 1) ** 2) / 64)),
   cost: ({ heads, window }) => ({ flops: heads * window ** 4, bytes: 4 * heads * window ** 4 }),
+});
+
+/** Of the sums that `tableDiagonals` makes, over all windows, to the table. */
+export const tableGatherDiagonals = defineKernel({
+  ...gather,
+  name: 'window-attention-backward/table-gather-diagonals',
+  source: shaders['window-attention-backward/table-gather-diagonals.wgsl'],
+  check: ({ window }) => (window % 8 === 0 ? undefined : 'the window is not a multiple of 8'),
+  cost: ({ heads, window }) => ({
+    flops: heads * diagonalSums(window),
+    bytes: 4 * heads * diagonalSums(window),
+  }),
 });

@@ -1,4 +1,4 @@
-// out[entry, head] = Σ of pairs[head, query, key] over the pairs of tokens that the table's entry is the bias of:
+// out[entry, head] = Σ of sums[head, query, key] over the pairs of tokens that the table's entry is the bias of:
 // entry = (yi − yj + window − 1)(2·window − 1) + xi − xj + window − 1.
 //
 // One invocation computes one entry of one head. Its queries are the window moved by the entry's offset and cut to the
@@ -34,7 +34,7 @@ fn main(
     var row = 0.0;
     for (var x = first_x; x < end_x; x++) {
       let key = (y + window - 1u - dy) * window + x + window - 1u - dx;
-      row += pairs[(head * tokens + y * window + x) * tokens + key];
+      row += sums[(head * tokens + y * window + x) * tokens + key];
     }
     sum += row;
   }

@@ -58,7 +58,10 @@ const checkVectors = (sizes: Sizes, { HEAD_DIM_4 }: Constants) =>
 export const windowAttentionSubgroup = defineKernel({
   name: 'window-attention/subgroup',
   source: shaders['window-attention/subgroup.wgsl'],
-  libraries,
+  libraries: {
+    ...libraries,
+    'window-attention/subgroup-chunk.wgsl': shaders['window-attention/subgroup-chunk.wgsl'],
+  },
   constants: { HEAD_DIM_4: headDims4, ALIGNED: [false, true] },
   features: ['subgroups'],
   bindings: vectorBindings,

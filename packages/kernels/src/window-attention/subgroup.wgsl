@@ -12,21 +12,13 @@
 // is a constant. But what lavapipe takes longest to compile is loads, so there they stand in loops of a
 // length that it does not know, and select() puts what they bring into the right register.
 //
-// ALIGNED: the window is a multiple of 8. With eight lanes, a chunk of keys and the lanes' queries then each lie in
-// one window row, and their 64 biases are 15 neighbours in the table: two loads and eight shuffles.
+// Chunks, biases and masks: subgroup-chunk.wgsl.
 //
 // Numerics: f32. The softmax is in powers of two (scale, bias and mask are multiplied by log₂e) and online: the sums
 // are rescaled with each chunk's maximum. Queries and keys past the window's last one are computed on clamped
 // addresses; such queries are not stored, such keys weigh 2^-1e30 = 0.
 
-const LOG2_E: f32 = 1.4426950408889634;
-const MASK: f32 = -100.0 * LOG2_E;
-const NEVER: f32 = -1e30;
-const PAST_THE_END: u32 = 4u;
-const NEIGHBOURS: bool = ALIGNED && SUBGROUP_SIZE == 8u;
-const TWO_ROWS: bool = SUBGROUP_SIZE < 8u;
-// Which lane holds keys 4–7 of a chunk: from this one on.
-const FIFTH: u32 = select(4u, 0u, TWO_ROWS);
+const LANES_HOLD_KEYS: bool = false;
 
 // The lane's four queries and their sums over the keys so far.
 var<private> q0: array<vec4f, HEAD_DIM_4>;
@@ -40,15 +32,6 @@ var<private> o3: array<vec4f, HEAD_DIM_4>;
 // The rows of the lane's key, unless it has two.
 var<private> k: array<vec4f, HEAD_DIM_4>;
 var<private> v: array<vec4f, HEAD_DIM_4>;
-// Scores of the chunk, then weights: s0a of the first query with keys 0–3, s0b with keys 4–7, and so on.
-var<private> s0a: vec4f;
-var<private> s0b: vec4f;
-var<private> s1a: vec4f;
-var<private> s1b: vec4f;
-var<private> s2a: vec4f;
-var<private> s2b: vec4f;
-var<private> s3a: vec4f;
-var<private> s3b: vec4f;
 // One step of the sums of each query.
 var<private> r0: vec4f;
 var<private> r1: vec4f;
@@ -69,7 +52,7 @@ fn main(
   let place = place_of_window(unit / params.heads);
   let straddles = place.border_y + place.border_x > 0u;
 
-  let query = vec4u((id - unit * tiles) * 4u * SUBGROUP_SIZE + lane) + SUBGROUP_SIZE * vec4u(0u, 1u, 2u, 3u);
+  let query = own_tokens(id - unit * tiles, lane);
   let last = tokens - 1u;
   let t0 = token_at(place, min(query.x, last));
   let t1 = token_at(place, min(query.y, last));
@@ -103,16 +86,13 @@ fn main(
   var largest = vec4f(NEVER);
   var total = vec4f();
 
-  for (var chunk = 0u; chunk < tokens; chunk += 8u) {
-    let j_a = chunk + lane % 8u;
-    let j_b = j_a + 4u;
-    let key_a = token_at(place, min(j_a, last));
-    let key_b = token_at(place, min(j_b, last));
-
-    let k_a = k_part + row * key_a.pixel;
-    let k_b = k_part + row * key_b.pixel;
-    let v_a = v_part + row * key_a.pixel;
-    let v_b = v_part + row * key_b.pixel;
+  let chunks = (tokens + 7u) / 8u;
+  for (var chunk = 0u; chunk < chunks; chunk++) {
+    let keys = chunk_at(place, chunk, lane);
+    let k_a = k_part + row * keys.a.pixel;
+    let k_b = k_part + row * keys.b.pixel;
+    let v_a = v_part + row * keys.a.pixel;
+    let v_b = v_part + row * keys.b.pixel;
     if (!TWO_ROWS) {
       for (var d = 0u; d < steps; d++) {
         let own_k = qkv[k_a + d];
@@ -141,22 +121,8 @@ fn main(
     if (HEAD_DIM_4 > 7u) { add_scores(7u, k_a, k_b); }
     for (var n = 8u; n < HEAD_DIM_4; n++) { add_scores(n, k_a, k_b); }
 
-    let offsets_a = numbers_0_to_3(key_a.offset);
-    let offsets_b = numbers_4_to_7(select(key_a.offset, key_b.offset, TWO_ROWS));
-    let b0 = biases(t0, offsets_a, offsets_b, head, lane);
-    let b1 = biases(t1, offsets_a, offsets_b, head, lane);
-    let b2 = biases(t2, offsets_a, offsets_b, head, lane);
-    let b3 = biases(t3, offsets_a, offsets_b, head, lane);
-    s0a += b0[0]; s1a += b1[0]; s2a += b2[0]; s3a += b3[0];
-    s0b += b0[1]; s1b += b1[1]; s2b += b2[1]; s3b += b3[1];
-    if (!ALIGNED || straddles) {
-      let region_a = select(PAST_THE_END, key_a.region, j_a < tokens);
-      let region_b = select(PAST_THE_END, key_b.region, j_b < tokens);
-      let ra = numbers_0_to_3(region_a);
-      let rb = numbers_4_to_7(select(region_a, region_b, TWO_ROWS));
-      s0a += masks(t0, ra); s1a += masks(t1, ra); s2a += masks(t2, ra); s3a += masks(t3, ra);
-      s0b += masks(t0, rb); s1b += masks(t1, rb); s2b += masks(t2, rb); s3b += masks(t3, rb);
-    }
+    add_biases(t0, t1, t2, t3, keys, chunk, head, lane);
+    if (!ALIGNED || straddles) { add_masks(t0, t1, t2, t3, keys); }
 
     let now = max(largest, vec4f(top(s0a, s0b), top(s1a, s1b), top(s2a, s2b), top(s3a, s3b)));
     let keep = exp2(largest - now);
@@ -240,71 +206,6 @@ fn pick_sums(n: u32, d: u32) {
   r1 = select(r1, o1[n], d == n);
   r2 = select(r2, o2[n], d == n);
   r3 = select(r3, o3[n], d == n);
-}
-
-// One column per key of the chunk: the vec4 of its row that its lane has loaded.
-fn rows_0_to_3(own: vec4f) -> mat4x4f {
-  return mat4x4f(
-    subgroupBroadcast(own, 0u), subgroupBroadcast(own, 1u),
-    subgroupBroadcast(own, 2u), subgroupBroadcast(own, 3u),
-  );
-}
-
-fn rows_4_to_7(own: vec4f) -> mat4x4f {
-  return mat4x4f(
-    subgroupBroadcast(own, FIFTH), subgroupBroadcast(own, FIFTH + 1u),
-    subgroupBroadcast(own, FIFTH + 2u), subgroupBroadcast(own, FIFTH + 3u),
-  );
-}
-
-fn numbers_0_to_3(own: u32) -> vec4u {
-  return vec4u(
-    subgroupBroadcast(own, 0u), subgroupBroadcast(own, 1u),
-    subgroupBroadcast(own, 2u), subgroupBroadcast(own, 3u),
-  );
-}
-
-fn numbers_4_to_7(own: u32) -> vec4u {
-  return vec4u(
-    subgroupBroadcast(own, FIFTH), subgroupBroadcast(own, FIFTH + 1u),
-    subgroupBroadcast(own, FIFTH + 2u), subgroupBroadcast(own, FIFTH + 3u),
-  );
-}
-
-// Biases of one query of this lane on the keys of the chunk, times log₂e.
-fn biases(query: Token, offsets_a: vec4u, offsets_b: vec4u, head: u32, lane: u32) -> array<vec4f, 2> {
-  let zero = query.offset + table_centre();
-  if (NEIGHBOURS) {
-    let low = zero - offsets_a.x - 7u;
-    let near = LOG2_E * table[low * params.heads + head];
-    let far = LOG2_E * table[min(low + 8u, 2u * table_centre()) * params.heads + head];
-    return array<vec4f, 2>(
-      vec4f(
-        neighbour(near, far, lane, 0u), neighbour(near, far, lane, 1u),
-        neighbour(near, far, lane, 2u), neighbour(near, far, lane, 3u),
-      ),
-      vec4f(
-        neighbour(near, far, lane, 4u), neighbour(near, far, lane, 5u),
-        neighbour(near, far, lane, 6u), neighbour(near, far, lane, 7u),
-      ),
-    );
-  }
-  let a = (vec4u(zero) - offsets_a) * params.heads + head;
-  let b = (vec4u(zero) - offsets_b) * params.heads + head;
-  return array<vec4f, 2>(
-    LOG2_E * vec4f(table[a.x], table[a.y], table[a.z], table[a.w]),
-    LOG2_E * vec4f(table[b.x], table[b.y], table[b.z], table[b.w]),
-  );
-}
-
-// `near` and `far` hold 16 neighbours, entry e in lane e % 8; lane l wants entry l + 7 − key.
-fn neighbour(near: f32, far: f32, lane: u32, key: u32) -> f32 {
-  return subgroupShuffle(select(far, near, lane + key >= 7u), (lane + 7u - key) % 8u);
-}
-
-fn masks(query: Token, regions: vec4u) -> vec4f {
-  let apart = select(vec4f(), vec4f(MASK), regions != vec4u(query.region));
-  return select(apart, vec4f(NEVER), regions == vec4u(PAST_THE_END));
 }
 
 fn top(a: vec4f, b: vec4f) -> f32 {

@@ -27,6 +27,15 @@ const problems: readonly Problem[] = [
   problem('no channels', { headDim: 0, window: 2 }),
 ];
 
+/** Too large for derivatives by differences: several tiles and strips of tokens, images, windows that are not square. */
+const larger: readonly Problem[] = [
+  problem('images, shifted', { images: 2, rows: 2, headDim: 12, window: 8, shift: 3, heads: 2 }),
+  problem('window 16, shifted', { columns: 2, headDim: 12, window: 16, shift: 5 }),
+  problem('window 12', { columns: 2, headDim: 8, window: 12, shift: 5 }),
+  problem('dimension 32, window 8', { headDim: 32, window: 8, rows: 2, shift: 4, heads: 2 }),
+  problem('dimension 64, window 8', { headDim: 64, window: 8, shift: 1 }),
+];
+
 function problem(name: string, sizes: Pick<Problem, 'headDim' | 'window'> & Partial<Problem>): Problem {
   return { name, images: 1, rows: 1, columns: 1, heads: 1, shift: 0, scale: 0.4, ...sizes };
 }
@@ -48,29 +57,25 @@ export const vjpSamples: readonly Sample<WindowAttentionAttributes>[] = problems
   return { name: each.name, inputs: [qkv, table], attributes: attributes(each) };
 });
 
-const many = problem('several groups of windows', {
-  headDim: 4,
-  window: 16,
-  heads: 4,
-  columns: 3,
-  shift: 3,
-});
+/** More windows than one invocation of the table's gradient takes at a time, by pairs of tokens and by diagonals. */
+const many = problem('several groups of windows', { headDim: 4, window: 8, heads: 64, columns: 5, shift: 3 });
 
 /** [qkv, table, gradient] of `windowAttentionStatistics`. */
-export const statisticsSamples: readonly Sample<WindowAttentionAttributes>[] = problems.map((each) => {
-  const { qkv, table, gradient } = shapes(each);
-  return { name: each.name, inputs: [qkv, table, gradient], attributes: attributes(each) };
-});
+export const statisticsSamples: readonly Sample<WindowAttentionAttributes>[] = [...problems, ...larger].map(
+  (each) => {
+    const { qkv, table, gradient } = shapes(each);
+    return { name: each.name, inputs: [qkv, table, gradient], attributes: attributes(each) };
+  },
+);
 
 /**
  * [qkv, table, gradient, statistics] of the gradient ops. The statistics are not those of qkv: what the ops compute of
  * them is defined for any, unless large scores meet a small sum.
  */
-export const gradientSamples: readonly Sample<WindowAttentionAttributes>[] = problems
+export const gradientSamples: readonly Sample<WindowAttentionAttributes>[] = [...problems, ...larger]
   .filter(({ scale }) => scale < 1)
   .map(gradientSample);
 
-/** More windows than one invocation of the table's gradient takes at a time. */
 export const tableGradientSamples: readonly Sample<WindowAttentionAttributes>[] = [
   ...gradientSamples,
   gradientSample(many),

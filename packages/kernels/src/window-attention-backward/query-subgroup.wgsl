@@ -1,0 +1,96 @@
+// The part of out[pixel, part, head, d] that is the gradient of q: scale · Σ over keys of change · k, where
+// change = weight · (gradient · v − mean) is the gradient of the score, weight = exp(score − log sum).
+// qkv[pixel, part, head, d], part 0 q, 1 k, 2 v; table[(2·window − 1)², head]; gradient[pixel, head, d];
+// statistics[pixel, head] = (log sum, mean). The head dimension is HEAD_DIM_4 vec4.
+//
+// One workgroup is one subgroup of SUBGROUP_SIZE ≥ 4 lanes and computes 4·SUBGROUP_SIZE queries of one window and
+// head, four per lane, with q, gradient and the sums in registers; keys come in chunks of eight, whose rows are loaded
+// once and handed round. Why: see ../window-attention/subgroup.wgsl. No barriers.
+//
+// Numerics: f32, powers of two, chunks of keys ascending. Queries and keys past the window's last one are computed on
+// clamped addresses; such queries are not stored, such keys weigh 0.
+
+const LANES_HOLD_KEYS: bool = false;
+
+var<private> sum0: array<vec4f, HEAD_DIM_4>;
+var<private> sum1: array<vec4f, HEAD_DIM_4>;
+var<private> sum2: array<vec4f, HEAD_DIM_4>;
+var<private> sum3: array<vec4f, HEAD_DIM_4>;
+// One step of the sums of each query.
+var<private> r0: vec4f;
+var<private> r1: vec4f;
+var<private> r2: vec4f;
+var<private> r3: vec4f;
+
+@compute @workgroup_size(SUBGROUP_SIZE, 1, 1)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let tokens = params.window * params.window;
+  let tiles = (tokens + 4u * SUBGROUP_SIZE - 1u) / (4u * SUBGROUP_SIZE);
+  let chunks = (tokens + 7u) / 8u;
+  let id = group.y * groups.x + group.x;
+  let unit = min(id / tiles, params.windows * params.heads - 1u);
+  let head = unit % params.heads;
+  let place = place_of_window(unit / params.heads);
+  let straddles = place.border_y + place.border_x > 0u;
+  let query = own_tokens(id - unit * tiles, lane);
+  let own = own_at(place, query);
+  load_own(own, head);
+  let known = known_of(own, head);
+
+  for (var chunk = 0u; chunk < chunks; chunk++) {
+    let keys = chunk_at(place, chunk, lane);
+    let rows = chunk_rows(keys, head);
+    load_chunk(rows);
+    set_terms(own, keys, chunk, rows, straddles, head, lane);
+    set_changes(known[0], known[1]);
+    add_keys(0u, rows);
+    if (HEAD_DIM_4 > 1u) { add_keys(1u, rows); }
+    if (HEAD_DIM_4 > 2u) { add_keys(2u, rows); }
+    if (HEAD_DIM_4 > 3u) { add_keys(3u, rows); }
+    if (HEAD_DIM_4 > 4u) { add_keys(4u, rows); }
+    if (HEAD_DIM_4 > 5u) { add_keys(5u, rows); }
+    if (HEAD_DIM_4 > 6u) { add_keys(6u, rows); }
+    if (HEAD_DIM_4 > 7u) { add_keys(7u, rows); }
+    for (var n = 8u; n < HEAD_DIM_4; n++) { add_keys(n, rows); }
+  }
+
+  let live = id < params.windows * params.heads * tiles;
+  let stored = vec4<bool>(live) & (query < vec4u(tokens));
+  let out_at = (pixels(own) * 3u * params.heads + head) * HEAD_DIM_4;
+  let steps = params.head_dim / 4u;
+  for (var d = 0u; d < steps; d++) {
+    pick_sums(0u, d);
+    if (HEAD_DIM_4 > 1u) { pick_sums(1u, d); }
+    if (HEAD_DIM_4 > 2u) { pick_sums(2u, d); }
+    if (HEAD_DIM_4 > 3u) { pick_sums(3u, d); }
+    if (HEAD_DIM_4 > 4u) { pick_sums(4u, d); }
+    if (HEAD_DIM_4 > 5u) { pick_sums(5u, d); }
+    if (HEAD_DIM_4 > 6u) { pick_sums(6u, d); }
+    if (HEAD_DIM_4 > 7u) { pick_sums(7u, d); }
+    for (var n = 8u; n < HEAD_DIM_4; n++) { pick_sums(n, d); }
+    if (stored.x) { out[out_at.x + d] = params.scale * r0; }
+    if (stored.y) { out[out_at.y + d] = params.scale * r1; }
+    if (stored.z) { out[out_at.z + d] = params.scale * r2; }
+    if (stored.w) { out[out_at.w + d] = params.scale * r3; }
+  }
+}
+
+fn add_keys(n: u32, rows: Rows) {
+  let k = x_columns(n, rows);
+  sum0[n] += k.a * d0a + k.b * d0b;
+  sum1[n] += k.a * d1a + k.b * d1b;
+  sum2[n] += k.a * d2a + k.b * d2b;
+  sum3[n] += k.a * d3a + k.b * d3b;
+}
+
+// The sums of step d, if n is that step.
+fn pick_sums(n: u32, d: u32) {
+  r0 = select(r0, sum0[n], d == n);
+  r1 = select(r1, sum1[n], d == n);
+  r2 = select(r2, sum2[n], d == n);
+  r3 = select(r3, sum3[n], d == n);
+}
