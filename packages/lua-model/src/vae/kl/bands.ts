@@ -226,14 +226,14 @@ class BandRun {
       source.read(scope, from, to),
     );
     const hidden = (input: Piece) =>
-      input.map((x) => silu(first.normalise(block.norm1, x))).convolve((x) => block.conv1.forward(x));
+      input.map((x) => first.normalise(block.norm1, x), silu).convolve((x) => block.conv1.forward(x));
     const second = await this.#statistics(block.norm2, height, (scope, from, to) =>
       hidden(Piece.read(scope, source, from, to, 1)).rows(from, to),
     );
     return await this.map(height, source, 2, (scope, from, to) => {
       const input = Piece.read(scope, source, from, to, 2);
       const residual = hidden(input)
-        .map((x) => silu(second.normalise(block.norm2, x)))
+        .map((x) => second.normalise(block.norm2, x), silu)
         .convolve((x) => block.conv2.forward(x))
         .rows(from, to);
       const x = input.rows(from, to);
@@ -253,7 +253,7 @@ class BandRun {
         this.inside((scope) =>
           toImage(
             Piece.read(scope, source, from, to, 1)
-              .map((x) => silu(statistics.normalise(norm, x)))
+              .map((x) => statistics.normalise(norm, x), silu)
               .convolve((x) => conv.forward(x))
               .rows(from, to),
           ),

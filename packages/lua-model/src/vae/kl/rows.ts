@@ -1,4 +1,4 @@
-import { concat, type Scope, slice, type Tensor } from '@lua-webgpu/tensor';
+import { chain, concat, type Scope, slice, type Tensor } from '@lua-webgpu/tensor';
 
 /** A map [B, H, W, C] whose rows are there, or are computed whenever they are asked for. */
 export interface Rows {
@@ -45,41 +45,53 @@ export class Bands implements Rows {
   }
 }
 
-/** Some rows of a map of `height` rows, on the way through convolutions that need their neighbours. */
+/**
+ * Some rows of a map of `height` rows, on the way through convolutions that need their neighbours. What was read stays; what
+ * was computed of it is given back at the next step, since a scope would hold all of it to its end.
+ */
 export class Piece {
   readonly tensor: Tensor;
   readonly from: number;
   readonly height: number;
+  readonly #computed: boolean;
 
-  private constructor(tensor: Tensor, from: number, height: number) {
+  private constructor(tensor: Tensor, from: number, height: number, computed = true) {
     this.tensor = tensor;
     this.from = from;
     this.height = height;
+    this.#computed = computed;
   }
 
   /** Rows `from` to `to` and up to `halo` more on either side. */
   static read(scope: Scope, source: Rows, from: number, to: number, halo: number): Piece {
     const [first, last] = [Math.max(0, from - halo), Math.min(source.height, to + halo)];
-    return new Piece(source.read(scope, first, last), first, source.height);
+    return new Piece(source.read(scope, first, last), first, source.height, false);
   }
 
   get to(): number {
     return this.from + (this.tensor.shape[1] as number);
   }
 
-  /** Behind an operation that works on every pixel by itself. */
-  map(operation: (x: Tensor) => Tensor): Piece {
-    return new Piece(operation(this.tensor), this.from, this.height);
+  /** Behind operations that work on every pixel by itself. */
+  map(...operations: readonly ((x: Tensor) => Tensor)[]): Piece {
+    return new Piece(this.#behind(operations), this.from, this.height);
   }
 
   /** Behind a 3×3 convolution with padding 1: rows whose neighbours are not here, and not padding in the whole, are lost. */
   convolve(convolution: (x: Tensor) => Tensor): Piece {
-    const result = new Piece(convolution(this.tensor), this.from, this.height);
     const [from, to] = [this.from > 0 ? this.from + 1 : 0, this.to < this.height ? this.to - 1 : this.to];
-    return new Piece(result.rows(from, to), from, this.height);
+    const cut = (x: Tensor) => rowsOf(x, from - this.from, to - this.from);
+    const isWhole = from === this.from && to === this.to;
+    return new Piece(this.#behind(isWhole ? [convolution] : [convolution, cut]), from, this.height);
   }
 
   rows(from: number, to: number): Tensor {
     return rowsOf(this.tensor, from - this.from, to - this.from);
+  }
+
+  #behind(operations: readonly ((x: Tensor) => Tensor)[]): Tensor {
+    const result = chain(this.tensor, operations);
+    if (this.#computed) this.tensor.dispose();
+    return result;
   }
 }
