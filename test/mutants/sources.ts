@@ -13,7 +13,14 @@ export const opFolder = 'packages/tensor/src/ops/';
 /** A mutation, and for those of a vjp the files of the vjps that it is part of. */
 export type Target = Mutation & { readonly vjpFiles?: readonly string[] };
 
-export const readSource = (file: string): string => readFileSync(`${root}${file}`, 'utf8');
+const texts = new Map<string, string>();
+
+/** As the file was when it was first asked for: a run takes long, and somebody may go on working on the sources. */
+export function readSource(file: string): string {
+  const text = texts.get(file) ?? readFileSync(`${root}${file}`, 'utf8');
+  texts.set(file, text);
+  return text;
+}
 
 function filesOf(folder: string, extension: string): string[] {
   const names = readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' });

@@ -25,6 +25,12 @@ function peak(rows: number, length: number): NdArray {
   return { shape: [rows, length], data };
 }
 
+/** Rows of which each is far above the one before: a value of a neighbour would drown them. */
+function steps(rows: number, length: number): NdArray {
+  const { data } = spread([rows, length], 1);
+  return { shape: [rows, length], data: data.map((value, i) => value + 1000 * Math.floor(i / length)) };
+}
+
 const moderate: readonly Sample<None>[] = [
   { inputs: [[2, 3, 8]], attributes: {} },
   { inputs: [[70, 64]], attributes: {} },
@@ -65,6 +71,8 @@ export const softmaxOp: OpDefinition<None> = {
     { name: 'masked, odd', inputs: [spread([6, 33], 100)], attributes: {} },
     { name: 'a peak in a long row', inputs: [peak(3, 260)], attributes: {} },
     { name: 'a peak in a long odd row', inputs: [peak(3, 259)], attributes: {} },
+    { name: 'long rows far apart', inputs: [steps(3, 260)], attributes: {} },
+    { name: 'long odd rows far apart', inputs: [steps(3, 259)], attributes: {} },
     { name: 'huge', inputs: [spread([3, 8], 3e38)], attributes: {} },
   ],
 
