@@ -17,6 +17,7 @@ const problems: readonly Problem[] = [
   problem('dimension 64', { headDim: 64, window: 4 }),
   problem('dimension 10', { headDim: 10, window: 4, columns: 2, shift: 1, heads: 2 }),
   problem('dimension 1', { headDim: 1, window: 4, heads: 3, shift: 2 }),
+  ...[16, 24, 28, 48].map((headDim) => problem(`dimension ${headDim}`, { headDim, window: 2, rows: 2 })),
   problem('large scores', { headDim: 12, window: 4, rows: 2, columns: 2, shift: 2, scale: 20 }),
   problem('window 16', { headDim: 4, window: 16, shift: 8 }),
   problem('window 7', { headDim: 20, window: 7, rows: 2, shift: 3 }),

@@ -36,6 +36,15 @@ export const attentionSamples: readonly Sample<WindowAttentionAttributes>[] = [
     ],
     attributes: { ...shifted, heads: 1 },
   },
+  // A step of the written-out loops each that no other sample ends at.
+  ...[16, 24, 28, 48].map((headDim) => ({
+    name: `dimension ${headDim}`,
+    inputs: [
+      [1, 8, 4, 3 * headDim],
+      [49, 1],
+    ],
+    attributes: { heads: 1, window: 4, shift: 2, scale: headDim ** -0.5 },
+  })),
   {
     name: 'dimension 64',
     inputs: [
@@ -67,6 +76,15 @@ export const attentionSamples: readonly Sample<WindowAttentionAttributes>[] = [
       [225, 2],
     ],
     attributes: { ...shifted, scale: 20 },
+  },
+  // Powers of two of the differences are beyond f32: each has to be taken from the largest score of all.
+  {
+    name: 'scores that differ by hundreds',
+    inputs: [
+      [1, 8, 16, 72],
+      [225, 2],
+    ],
+    attributes: { ...shifted, scale: 200 },
   },
   {
     name: 'window 16',
