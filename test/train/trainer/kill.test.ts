@@ -79,4 +79,4 @@ it(`has the bits of an undisturbed run after ${KILLS} kills, with at most one st
   const whole = await train(config, { out: join(folder, 'whole'), open: openToyDevice });
   expect(contentOf(resumed.checkpoint)).toEqual(contentOf(whole.checkpoint));
   expect(stepsOf(killed)).toEqual(stepsOf(join(folder, 'whole')));
-}, 300_000);
+}, KILLS * 60_000);
