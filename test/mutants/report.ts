@@ -13,7 +13,7 @@ export function progressOf(mutant: Mutant): string {
 }
 
 export interface Summary {
-  /** Of all mutants, those that did not run and those that nothing can catch included. */
+  /** Of the mutants that something could catch: those that did not run included, equivalents left out. */
   readonly percentCaught: number;
   readonly text: string;
 }
@@ -23,14 +23,21 @@ export function summarise(mutants: readonly Mutant[]): Summary {
   const caught = of('caught');
   const by = (pattern: RegExp) =>
     caught.filter(({ outcome }) => outcome?.kind === 'caught' && pattern.test(outcome.why)).length;
-  const survivors = of('survived').map((mutant) => {
-    const reason = reasonFor(readSource(mutant.target.file), mutant.target);
-    return `survived: ${describe(mutant)}\n    ${reason ? `nothing can catch it: ${reason}` : 'no reason is known'}`;
-  });
+  const survivors = of('survived').map((mutant) => ({
+    mutant,
+    reason: reasonFor(readSource(mutant.target.file), mutant.target),
+  }));
+  const listed = survivors.map(
+    ({ mutant, reason }) =>
+      `survived: ${describe(mutant)}\n    ${reason ? `nothing can catch it: ${reason}` : 'no reason is known'}`,
+  );
+  const equivalents = survivors.filter(({ reason }) => reason !== undefined).length;
+  const catchable = mutants.length - equivalents;
   const notRun = of('not run').map(progressOf);
-  const percentCaught = (100 * caught.length) / mutants.length;
+  const percentCaught = (100 * caught.length) / catchable;
   const figures =
-    `${caught.length} of ${mutants.length} caught (${percentCaught.toFixed(1)} %), ` +
-    `of which ${by(/did not compile/)} did not compile and ${by(/^time limit/)} ran past their time`;
-  return { percentCaught, text: ['', ...survivors, ...notRun, '', figures].join('\n') };
+    `${caught.length} of ${mutants.length} caught, of which ${by(/did not compile/)} did not compile and ` +
+    `${by(/^time limit/)} ran past their time; ${equivalents} change no result: ` +
+    `${percentCaught.toFixed(1)} % of the other ${catchable}`;
+  return { percentCaught, text: ['', ...listed, ...notRun, '', figures].join('\n') };
 }
