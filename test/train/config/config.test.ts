@@ -61,6 +61,7 @@ describe('defaults', () => {
           crop: null,
           trainable: ['*'],
           drop_path: 0.1,
+          recompute: true,
           max_minutes: null,
         },
       ],

@@ -62,21 +62,25 @@ async function trainUntilKilled(moment: number, inWrite: boolean): Promise<numbe
 
 const halfWritten = () => readdirSync(checkpoints).some((name) => name.endsWith('.tmp'));
 
-it(`has the bits of an undisturbed run after ${KILLS} kills, with at most one step lost by each`, async () => {
-  let inWrites = 0;
-  for (const [i, moment] of seededValues(5, KILLS).entries()) {
-    const step = await trainUntilKilled((moment + 1) / 2, i % 2 === 1);
-    inWrites += halfWritten() ? 1 : 0;
-    const { newest, broken } = await findCheckpoints(checkpoints);
-    expect(broken).toEqual([]);
-    const { state } = await readCheckpoint(newest?.path ?? '');
-    expect(state.step).toBeGreaterThanOrEqual(step - 1);
-  }
-  expect(inWrites, 'kills inside a checkpoint write').toBeGreaterThanOrEqual(KILLS / 4);
+it(
+  `has the bits of an undisturbed run after ${KILLS} kills, with at most one step lost by each`,
+  async () => {
+    let inWrites = 0;
+    for (const [i, moment] of seededValues(5, KILLS).entries()) {
+      const step = await trainUntilKilled((moment + 1) / 2, i % 2 === 1);
+      inWrites += halfWritten() ? 1 : 0;
+      const { newest, broken } = await findCheckpoints(checkpoints);
+      expect(broken).toEqual([]);
+      const { state } = await readCheckpoint(newest?.path ?? '');
+      expect(state.step).toBeGreaterThanOrEqual(step - 1);
+    }
+    expect(inWrites, 'kills inside a checkpoint write').toBeGreaterThanOrEqual(KILLS / 4);
 
-  const config = toyConfig(toyData(folder), steps);
-  const resumed = await train(config, { out: killed, resume: true, open: openToyDevice });
-  const whole = await train(config, { out: join(folder, 'whole'), open: openToyDevice });
-  expect(contentOf(resumed.checkpoint)).toEqual(contentOf(whole.checkpoint));
-  expect(stepsOf(killed)).toEqual(stepsOf(join(folder, 'whole')));
-}, KILLS * 60_000);
+    const config = toyConfig(toyData(folder), steps);
+    const resumed = await train(config, { out: killed, resume: true, open: openToyDevice });
+    const whole = await train(config, { out: join(folder, 'whole'), open: openToyDevice });
+    expect(contentOf(resumed.checkpoint)).toEqual(contentOf(whole.checkpoint));
+    expect(stepsOf(killed)).toEqual(stepsOf(join(folder, 'whole')));
+  },
+  KILLS * 60_000,
+);

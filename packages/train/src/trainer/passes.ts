@@ -1,5 +1,12 @@
 import type { Device } from '@lua-webgpu/kernels';
-import { type DropPath, type Lua, type RunBlock, runRecomputed, runStored, type Vae } from '@lua-webgpu/lua-model';
+import {
+  type DropPath,
+  type Lua,
+  type RunBlock,
+  runRecomputed,
+  runStored,
+  type Vae,
+} from '@lua-webgpu/lua-model';
 import {
   add,
   affine,
