@@ -60,7 +60,9 @@ export async function runPasses(
 ): Promise<Tensor> {
   using scope = openScope(device);
   const latent = scope.tensor(batch.hr.data, batch.hr.shape);
-  const pixel = objective.needsPixels ? targetPixels(scope, batch, latent, decoder(vae)) : undefined;
+  const pixel = objective.needsPixels
+    ? await span('forward', () => targetPixels(scope, batch, latent, decoder(vae)))
+    : undefined;
   const run = stage.recompute ? runRecomputed : runStored;
   const values: Tensor[] = [];
   for (const scale of scales) {
