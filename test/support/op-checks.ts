@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type Device, type Family, families, LuaWebGpuError } from '@lua-webgpu/kernels';
-import { apply, type NdArray, type OpDefinition, openScope } from '@lua-webgpu/tensor';
+import { apply, type NdArray, type OpDefinition, openScope, type Sample } from '@lua-webgpu/tensor';
 import { expectWithin, materialise } from './compare.ts';
 import { upload } from './tensors.ts';
 
@@ -33,6 +33,28 @@ export const labelOf = (op: AnyOp, force: Forcing): string =>
   [op.name, ...Object.entries(force).map(([family, variant]) => `by ${family}:${variant}`)].join(' ');
 
 /**
+ * Computes once what belongs to a sample and not to a variant. Only that of the last op is kept, since references are slow
+ * to compute and large.
+ */
+export function oncePerSample<T>(
+  compute: (op: AnyOp, sample: Sample<unknown>, index: number) => T,
+): typeof compute {
+  let last: { readonly op: AnyOp; readonly found: Map<number, T> } | undefined;
+  return (op, sample, index) => {
+    if (last?.op !== op) last = { op, found: new Map() };
+    const result = last.found.get(index) ?? compute(op, sample, index);
+    last.found.set(index, result);
+    return result;
+  };
+}
+
+const referenceOf = oncePerSample((op, sample, index) => {
+  const inputs = sample.inputs.map((input, position) => materialise(input, 100 * index + position + 1));
+  const expected = op.reference(inputs, sample.attributes);
+  return { inputs, expected, bound: op.tolerance(inputs, sample.attributes, expected) };
+});
+
+/**
  * Every sample against the float64 reference, three times to the bit.
  * @returns how many samples ran, and why the others did not: the forced variant does not take them
  */
@@ -45,9 +67,7 @@ export async function checkForward(
   let ran = 0;
   for (const [index, sample] of op.samples.entries()) {
     const what = `${label} ${sample.name ?? `sample ${index}`}`;
-    const inputs = sample.inputs.map((input, position) => materialise(input, 100 * index + position + 1));
-    const expected = op.reference(inputs, sample.attributes);
-    const bound = op.tolerance(inputs, sample.attributes, expected);
+    const { inputs, expected, bound } = referenceOf(op, sample, index);
     using scope = openScope(device);
     const run = async () => {
       const tensors = inputs.map((input, i) => input && upload(scope, input, op.inputDTypes?.[i]));

@@ -14,7 +14,7 @@ import {
   vjpOf,
 } from '@lua-webgpu/tensor';
 import { expectWithin, materialise, seededValues } from './compare.ts';
-import { type AnyOp, type Forcing, isForcingRefused } from './op-checks.ts';
+import { type AnyOp, type Forcing, isForcingRefused, oncePerSample } from './op-checks.ts';
 import { upload } from './tensors.ts';
 
 export interface Prepared {
@@ -46,12 +46,17 @@ export function requireVjp(op: AnyOp): Vjp<unknown> {
 
 export const vjpSamples = (op: AnyOp) => requireVjp(op).samples ?? op.samples;
 
+const preparedOf = oncePerSample((op, sample, index) => {
+  const prepared = prepare(op, sample, index);
+  const { inputs, cotangent, expected } = prepared;
+  return { prepared, bounds: requireVjp(op).tolerance(inputs, sample.attributes, cotangent, expected) };
+});
+
 /** Every sample's gradients against the float64 vjp, three times to the bit, and each where no other is wanted. */
 export async function checkVjp(device: Device, op: AnyOp, force: Forcing, label: string): Promise<void> {
   for (const [index, sample] of vjpSamples(op).entries()) {
-    const prepared = prepare(op, sample, index);
-    const { inputs, cotangent, expected, wanted } = prepared;
-    const bounds = requireVjp(op).tolerance(inputs, sample.attributes, cotangent, expected);
+    const { prepared, bounds } = preparedOf(op, sample, index);
+    const { expected, wanted } = prepared;
     const what = `${label} ${sample.name ?? `sample ${index}`}`;
     const compare = (gradients: ReadonlyMap<number, Float32Array>, position: number, when: string) => {
       const bound = bounds[position];

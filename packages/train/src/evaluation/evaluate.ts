@@ -92,7 +92,7 @@ export async function evaluatePhoto(
     {
       original: closeness(image, original),
       decoded: closeness(image, decoded),
-      l1Latent: latent ? meanDifference(latent, pair.hr) : null,
+      l1Latent: latent ? meanDifference(latent.data, pair.hr.data) : null,
       seconds,
     },
   ]);
@@ -123,8 +123,7 @@ const closeness = (image: RgbImage, reference: RgbImage): Closeness => ({
   ssimY: ssimY(image, reference),
 });
 
-export function meanDifference(a: HostLatent, b: HostLatent): number {
-  let sum = 0;
-  for (let i = 0; i < a.data.length; i++) sum += Math.abs((a.data[i] as number) - (b.data[i] as number));
-  return sum / a.data.length;
+/** Mean |a − b|. */
+export function meanDifference(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, i) => sum + Math.abs(value - (b[i] as number)), 0) / a.length;
 }

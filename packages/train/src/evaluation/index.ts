@@ -5,6 +5,7 @@ export {
   type EvaluateOptions,
   evaluatePhoto,
   type Measured,
+  meanDifference,
   type PhotoResult,
 } from './evaluate.ts';
 export {

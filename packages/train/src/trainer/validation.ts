@@ -1,7 +1,6 @@
 import type { Device } from '@lua-webgpu/kernels';
 import {
   encodeImage,
-  type HostLatent,
   type Lua,
   labelledStrip,
   type RgbImage,
@@ -12,7 +11,13 @@ import {
 import { openScope } from '@lua-webgpu/tensor';
 import type { ValidationConfig } from '../config/index.ts';
 import type { Dataset } from '../data/index.ts';
-import { baselines, type LatentPair, luaUpscaler, type Upscaler } from '../evaluation/index.ts';
+import {
+  baselines,
+  type LatentPair,
+  luaUpscaler,
+  meanDifference,
+  type Upscaler,
+} from '../evaluation/index.ts';
 import { psnr } from '../metrics/index.ts';
 import type { ValidationPsnr } from '../run/index.ts';
 import { centreOf, type Example } from './examples.ts';
@@ -131,7 +136,7 @@ export class Validation {
     using scope = openScope(this.#device);
     const { latent, pixels } = await luaUpscaler(model, this.#vae)(scope, pair);
     const image = await tensorToImage(pixels);
-    const l1 = latent ? meanDifference(await latent.readFloats(), pair.hr) : Number.NaN;
+    const l1 = latent ? meanDifference(await latent.readFloats(), pair.hr.data) : Number.NaN;
     return { image, psnr: psnr(image, reference), l1 };
   }
 }
@@ -151,12 +156,6 @@ class Sums {
     const means = [...this.#psnr].map(([name, sum]) => [name, sum / count]);
     return Object.fromEntries(means) as unknown as ValidationPsnr;
   }
-}
-
-function meanDifference(values: Float32Array, { data }: HostLatent): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += Math.abs((values[i] as number) - (data[i] as number));
-  return sum / values.length;
 }
 
 async function strip(
