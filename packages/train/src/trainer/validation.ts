@@ -39,7 +39,7 @@ interface Measured {
 }
 
 /** Names of the baselines on strips, from left to right around the network's. */
-const labels = { bicubic_latent: 'bicubic latent', decode_bicubic: 'decode, bicubic' } as const;
+const labels = { bicubic_latent: 'LATENT, BICUBIC', decode_bicubic: 'DECODED, BICUBIC' } as const;
 
 /** Decodes what the network makes of held-out samples, beside the baselines, which are computed once. */
 export class Validation {
@@ -170,8 +170,8 @@ async function strip(
   return await encodeImage(
     labelledStrip([
       ...Object.entries(labels).flatMap(([name, label]) => panel(name, label)),
-      ...panel('lua', `LUA x${scale}`),
-      { image: reference, label: 'reference' },
+      ...panel('lua', `LUA ×${scale}`),
+      { image: reference, label: 'REFERENCE' },
     ]),
     'png',
   );
