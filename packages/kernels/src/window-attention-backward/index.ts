@@ -1,6 +1,6 @@
 import { reduce } from '../reduce/index.ts';
 import { type Device, type Family, type GpuBuffer, pick, type Variant } from '../runtime/index.ts';
-import type { WindowAttentionShape } from '../window-attention/index.ts';
+import { preferSmallSubgroups, type WindowAttentionShape } from '../window-attention/index.ts';
 import {
   diagonalSums,
   headDims4,
@@ -61,27 +61,22 @@ const tiled = (kernel: PerToken['kernel']): PerToken => ({
 });
 const scalar = (kernel: PerToken['kernel']): PerToken => ({ name: 'scalar', kernel, constants: noConstants });
 
-// As in the forward: larger subgroups would be idle in small windows.
-const smallSubgroups: Family<WindowAttentionShape>['prefer'] = (variants, { subgroupSize = 0 }) =>
-  subgroupSize <= 8 ? variants : variants.toSorted((a, b) => rank(a.name) - rank(b.name));
-const rank = (name: string) => ['tiled', 'subgroup', 'scalar'].indexOf(name);
-
 export const windowAttentionStatisticsFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-statistics',
   variants: [subgroup(statisticsSubgroup), tiled(statisticsTiled), scalar(statisticsScalar)],
-  prefer: smallSubgroups,
+  prefer: preferSmallSubgroups,
 };
 
 export const windowAttentionQueryFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-query-gradient',
   variants: [subgroup(querySubgroup), tiled(queryTiled), scalar(queryScalar)],
-  prefer: smallSubgroups,
+  prefer: preferSmallSubgroups,
 };
 
 export const windowAttentionKeyFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-key-gradient',
   variants: [subgroup(keySubgroup), tiled(keyTiled), scalar(keyScalar)],
-  prefer: smallSubgroups,
+  prefer: preferSmallSubgroups,
 };
 
 interface TableVariant extends PerToken {

@@ -105,6 +105,18 @@ const needsVectors = ({ headDim }: WindowAttentionShape) =>
 
 type WindowAttentionVariant = Variant<WindowAttentionShape> & { readonly elementBytes: 4 | 16 };
 
+/**
+ * A workgroup of a subgroup variant takes 4 tokens per lane: with 32 lanes most of it would be idle in a window of 64
+ * tokens, and a hardware GPU serves the loads that it saves from its cache.
+ */
+export function preferSmallSubgroups<V extends { readonly name: string }>(
+  variants: readonly V[],
+  { subgroupSize = 0 }: { readonly subgroupSize?: number | undefined },
+): readonly V[] {
+  const rank = ({ name }: V) => ['tiled', 'subgroup', 'scalar'].indexOf(name);
+  return subgroupSize <= 8 ? variants : variants.toSorted((a, b) => rank(a) - rank(b));
+}
+
 export const windowAttentionFamily: Family<WindowAttentionShape, WindowAttentionVariant> = {
   name: 'window-attention',
   variants: [
@@ -124,13 +136,8 @@ export const windowAttentionFamily: Family<WindowAttentionShape, WindowAttention
     },
     { name: 'scalar', kernel: windowAttentionScalar, constants: () => ({}), elementBytes: 4 },
   ],
-  // A workgroup of the subgroup variant takes 4 queries per lane: with 32 lanes most of it would be idle in a window
-  // of 64 tokens, and a hardware GPU serves the loads that it saves from its cache.
-  prefer: (variants, { subgroupSize = 0 }) =>
-    subgroupSize <= 8 ? variants : variants.toSorted((a, b) => rank(a.name) - rank(b.name)),
+  prefer: preferSmallSubgroups,
 };
-
-const rank = (name: string) => ['tiled', 'subgroup', 'scalar'].indexOf(name);
 
 /**
  * Records multi-head attention inside the windows of images, with relative position bias, as in SwinIR (Liang et al.
