@@ -72,9 +72,9 @@ export class Validation {
     const pictures: { name: string; png: Uint8Array }[] = [];
     for (let id = 0; id < images; id++) {
       const example = await centreOf(this.#dataset, id, this.#scales, this.#config.crop);
+      const reference = await this.#reference(example);
       for (const [scale, sum] of sums) {
         const pair = example.pairs.get(scale) as LatentPair;
-        const reference = await this.#reference(example);
         const known = await this.#baselines(id, pair, example, reference);
         const { l1, ...lua } = await this.#lua(model, pair, reference);
         sum.add({ lua, ...known }, l1);
