@@ -55,6 +55,14 @@ describe('a run', () => {
     },
   );
 
+  it('that keeps the maps of blocks has the bits of one that recomputes them, and takes more memory', async () => {
+    const stored = await start('stored', { set: ['stages.0.recompute=false', 'stages.1.recompute=false'] });
+    expect(contentOf(stored.checkpoint)).toEqual(contentOf(whole.checkpoint));
+    const peakOf = (name: string) =>
+      Math.max(...linesOf(run(name)).flatMap((line) => (line.type === 'step' ? [line.memory.peak] : [])));
+    expect(peakOf('stored')).toBeGreaterThan(peakOf('whole'));
+  });
+
   it('that is interrupted finishes its step, saves, and goes on as if nothing had been', async () => {
     const interruption = new AbortController();
     const first = await start('interrupted', {
