@@ -10,6 +10,7 @@ import {
 } from '@lua-webgpu/lua-model';
 import { openScope, Tape } from '@lua-webgpu/tensor';
 import { afterAll, describe, expect, it } from 'vitest';
+import { bandBytes } from '../../../packages/lua-model/src/vae/memory.ts';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
 import { seededValues } from '../../support/compare.ts';
 
@@ -123,6 +124,31 @@ for (const adapter of await adapterCases()) {
             const [tiled, whole] = await both(vae, part, [batch, height, width], { tile, memoryBudget });
             expect(relative(tiled, whole)).toBeLessThan(5e-6);
           }
+        },
+      );
+
+      it.each([
+        [32, 2 ** 31],
+        [32, 1],
+        [4, 2 ** 31],
+        [4, 1],
+      ])(
+        'AutoencoderKL: bands of %i rows take what the budget counts them as',
+        async (rows, memoryBudget) => {
+          const device = await devices.open();
+          using vae = kl(device) as AutoencoderKL;
+          using scope = openScope(device);
+          const shape = part === 'decode' ? [1, 4, 64, 4] : [1, 3, 256, 16];
+          const x = scope.tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.3), shape);
+          await device.synchronize();
+          device.resetPeakMemory();
+          const before = device.memory().inUse;
+          (
+            await (part === 'decode' ? decodeTiled : encodeTiled)(vae, x, { tile: rows, memoryBudget })
+          ).dispose();
+          const plan = { rows, keepEnlarged: memoryBudget > 1 };
+          const counted = bandBytes(vae, `${part}r`, { width: 16, pixels: 16 * 256 }, plan);
+          expect(device.memory().peak - before).toBeLessThanOrEqual(counted);
         },
       );
 
