@@ -13,7 +13,7 @@ import { sampleOf } from './sample.ts';
 import { allMutations, readSource, type Target } from './sources.ts';
 import { Tree } from './tree.ts';
 
-/** Per cent of the sample that have to be caught, without those that change no result. */
+/** Per cent of the sample that have to be caught, those that nothing can catch included. */
 const demanded = 95;
 
 async function main(): Promise<void> {

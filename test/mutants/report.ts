@@ -13,7 +13,7 @@ export function progressOf(mutant: Mutant): string {
 }
 
 export interface Summary {
-  /** Of the mutants that something could catch: those that did not run included, equivalents left out. */
+  /** Of all mutants, those that did not run and those that nothing can catch included. */
   readonly percentCaught: number;
   readonly text: string;
 }
@@ -32,12 +32,11 @@ export function summarise(mutants: readonly Mutant[]): Summary {
       `survived: ${describe(mutant)}\n    ${reason ? `nothing can catch it: ${reason}` : 'no reason is known'}`,
   );
   const equivalents = survivors.filter(({ reason }) => reason !== undefined).length;
-  const catchable = mutants.length - equivalents;
   const notRun = of('not run').map(progressOf);
-  const percentCaught = (100 * caught.length) / catchable;
+  const percentCaught = (100 * caught.length) / mutants.length;
   const figures =
-    `${caught.length} of ${mutants.length} caught, of which ${by(/did not compile/)} did not compile and ` +
-    `${by(/^time limit/)} ran past their time; ${equivalents} change no result: ` +
-    `${percentCaught.toFixed(1)} % of the other ${catchable}`;
+    `${caught.length} of ${mutants.length} caught (${percentCaught.toFixed(1)} %), of which ` +
+    `${by(/did not compile/)} did not compile and ${by(/^time limit/)} ran past their time; ` +
+    `${equivalents} of the others change no result`;
   return { percentCaught, text: ['', ...listed, ...notRun, '', figures].join('\n') };
 }
