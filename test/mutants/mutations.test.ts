@@ -29,6 +29,15 @@ describe('mutations of WGSL', () => {
     ]);
   });
 
+  it('halve and double a number of lanes, and change what is unrolled once', () => {
+    expect(results('if (SUBGROUP_SIZE == 8u) {}')).toEqual([
+      'if (SUBGROUP_SIZE != 8u) {}',
+      'if (SUBGROUP_SIZE == 16u) {}',
+      'if (SUBGROUP_SIZE == 4u) {}',
+    ]);
+    expect(results('#unroll (n < COUNT) add(n, a + b);')).toEqual(['#unroll (n < COUNT) add(n, a - b);']);
+  });
+
   it('leave comments, attributes and the brackets of types alone', () => {
     expect(results('// a + 1\n/* b * 2 */')).toEqual([]);
     expect(results('var<private> a: array<vec4<f32>, N>;')).toEqual([]);

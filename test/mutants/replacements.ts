@@ -81,6 +81,12 @@ export function replacementsOfNumber(token: string): readonly string[] {
   return [(/[.e]/.test(changed) || suffix !== '' ? changed : `${changed}.0`) + suffix];
 }
 
+/** A number of lanes that SUBGROUP_SIZE is compared with: sizes are powers of two, so half of it and its double. */
+export function replacementsOfSize(token: string): readonly string[] {
+  const lanes = Number.parseInt(token, 10);
+  return [`${2 * lanes}u`, `${lanes / 2}u`];
+}
+
 const axes = ['xyzw', 'rgba'];
 
 /** One component to its neighbour, of which every vector has one; several rotated by a place. */

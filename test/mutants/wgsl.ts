@@ -4,6 +4,7 @@ import {
   replacementsOfNumber,
   replacementsOfOperator,
   replacementsOfPrefix,
+  replacementsOfSize,
   replacementsOfSwizzle,
   replacementsOfWord,
 } from './replacements.ts';
@@ -16,8 +17,8 @@ interface Token {
   readonly offset: number;
 }
 
-// Blanks, comments (which do not nest in the shaders here) and the preprocessor's lines.
-const skipped = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/|(?<=^|\n)[ \t]*#[^\n]*)+/y;
+// Blanks, comments (which do not nest in the shaders here) and the preprocessor's lines, but for what is unrolled.
+const skipped = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/|(?<=^|\n)[ \t]*#(?:unroll \([^)\n]*\)|[^\n]*))+/y;
 const patterns: readonly [Kind, RegExp][] = [
   ['number', /(?:0[xX][0-9a-fA-F]+|(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?)[iufh]?/y],
   ['word', /[\p{L}_][\p{L}\p{N}_]*/uy],
@@ -45,6 +46,7 @@ const templated = /^(?:array|vec[234]|mat[234]x[234]|ptr|atomic|bitcast|var)$/;
 export function mutationsOfWgsl(source: string): Edit[] {
   const edits: Edit[] = [];
   let before: Token | undefined;
+  let second: Token | undefined;
   let openLists = 0;
   for (let token = next(source, 0); token; ) {
     const { text, offset } = token;
@@ -53,10 +55,11 @@ export function mutationsOfWgsl(source: string): Edit[] {
     if (opensList) openLists += 1;
     if (closesList) openLists -= 1;
     if (!opensList && !closesList) {
-      for (const replacement of replacementsOf(token, before)) {
+      for (const replacement of replacementsOf(token, before, second)) {
         edits.push({ offset, token: text, replacement });
       }
     }
+    second = before;
     // What closes a list ends a type as a word would; of `>>` it is the first half.
     before = closesList ? { kind: 'word', text: '>', offset } : token;
     token = next(source, offset + (closesList ? 1 : text.length));
@@ -64,8 +67,15 @@ export function mutationsOfWgsl(source: string): Edit[] {
   return edits;
 }
 
-function replacementsOf({ kind, text }: Token, before: Token | undefined): readonly string[] {
-  if (kind === 'number') return replacementsOfNumber(text);
+function replacementsOf(
+  { kind, text }: Token,
+  before: Token | undefined,
+  second: Token | undefined,
+): readonly string[] {
+  if (kind === 'number') {
+    const ofSubgroup = second?.text === 'SUBGROUP_SIZE' && /^(?:[<>=!]=|[<>])$/.test(before?.text ?? '');
+    return ofSubgroup ? replacementsOfSize(text) : replacementsOfNumber(text);
+  }
   if (kind === 'word') {
     if (before?.text === '.') return isSwizzle(text) ? replacementsOfSwizzle(text) : [];
     return before?.text === '@' ? [] : replacementsOfWord(text);

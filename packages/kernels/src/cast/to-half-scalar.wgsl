@@ -8,8 +8,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let i = id.y * groups.x * WORKGROUP_X + id.x;
   let first = 2u * i;
   if (first < params.count) {
-    let second = min(first + 1u, params.count - 1u);
-    let upper = select(0u, to_half(x[second]), second > first);
+    let second = first + 1u;
+    let upper = select(0u, to_half(x[second]), second < params.count);
     out[i] = to_half(x[first]) | (upper << 16u);
   }
 }

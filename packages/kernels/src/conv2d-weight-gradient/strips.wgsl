@@ -19,11 +19,10 @@ struct Strip {
 }
 
 fn rows_at(index: u32) -> Rows {
-  let flat = min(index, params.rows4 - 1u);
-  let tap = flat / params.cin4;
+  let tap = index / params.cin4;
   let ky = tap / params.kernel_width;
   let kx = tap - ky * params.kernel_width;
-  return Rows(i32(ky) - params.pad_top, i32(kx) - params.pad_left, flat - tap * params.cin4);
+  return Rows(i32(ky) - params.pad_top, i32(kx) - params.pad_left, index - tap * params.cin4);
 }
 
 fn strip_at(index: u32) -> Strip {
@@ -38,13 +37,12 @@ fn strip_at(index: u32) -> Strip {
 
 // Where row y of x starts for the channels of `rows`; any row where y lies outside.
 fn start_of(strip: Strip, rows: Rows, y: i32) -> u32 {
-  let row = strip.image + u32(clamp(y, 0, i32(params.height) - 1));
+  let row = strip.image + u32(y);
   return params.x_offset + row * params.width * params.cin4 + rows.channel;
 }
 
 // x at a column of the row that begins at `start`, or zeros where there is none.
 fn value_at(start: u32, column: i32, inside: bool) -> vec4f {
-  let clamped = u32(clamp(column, 0, i32(params.width) - 1));
   // A negative coordinate is a large u32, so that one comparison tells both sides.
-  return select(vec4f(), x[start + clamped * params.cin4], inside && u32(column) < params.width);
+  return select(vec4f(), x[start + u32(column) * params.cin4], inside && u32(column) < params.width);
 }

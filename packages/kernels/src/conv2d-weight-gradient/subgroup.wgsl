@@ -5,7 +5,7 @@
 // (four vec4 of input channels, each at its own tap) × SUBGROUP_SIZE vec4 of output channels over one part of the pixels.
 // For every two pixels of a strip the lanes together load the 16 rows' values once and hand them round with
 // subgroupBroadcast; each lane loads its own two vec4 of the gradient. Zero padding: a lane whose pixel lies outside x
-// loads a clamped address and selects zero. No barriers.
+// selects zero. No barriers.
 //
 // Why: software Vulkan drivers turn a load whose address differs between lanes into one scalar load per lane, so
 // loads, not multiply-adds, are what costs.
@@ -15,13 +15,12 @@
 //
 // The host guarantees Cin % 4 == 0, Cout % 4 == 0 and that no operand is empty. x_offset, gradient_offset and out_offset
 // (in vec4) tell where in the bindings this dispatch's data starts.
-// Lanes past the last channel and rows past the last one compute on clamped addresses and do not store. Accumulation
+// Lanes past the last channel and rows past the last one are not stored. Accumulation
 // in f32, pixels ascending.
 
 @compute @workgroup_size(SUBGROUP_SIZE, 1, 1)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let channel = group.x * SUBGROUP_SIZE + lane;
-  let load_channel = min(channel, params.cout4 - 1u);
   let first_row = group.y * 4u;
 
   // Lane l loads row vector l % 4, of the first pixel of a pair where l % 8 < 4, else of the second.
@@ -40,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let inside = u32(y) < params.height;
     let start = start_of(strip, rows, y);
     let left = strip.x + rows.left;
-    let gradient_at = params.gradient_offset + strip.pixel * params.cout4 + load_channel;
+    let gradient_at = params.gradient_offset + strip.pixel * params.cout4 + channel;
     for (var i = 0u; i < strip.count; i += 2u) {
       var loaded: array<vec4f, 2>;
       let mine = i + ahead;

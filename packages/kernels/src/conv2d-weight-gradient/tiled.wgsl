@@ -10,7 +10,7 @@
 //
 // The host guarantees Cin % 4 == 0, Cout % 4 == 0 and that no operand is empty. x_offset, gradient_offset and out_offset
 // (in vec4) tell where in the bindings this dispatch's data starts.
-// Invocations past the last row compute on clamped addresses and do not store. Accumulation in f32, pixels ascending.
+// Invocations past the last row store nothing. Accumulation in f32, pixels ascending.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(@builtin(global_invocation_id) id: vec3u) {

@@ -4,14 +4,14 @@
 // 16 output pixels × SUBGROUP_SIZE vec4 output channels. For each tap and each vec4 of input channels the lanes
 // together load the 16 pixels' values once (16 / SUBGROUP_SIZE loads each) and hand them round with
 // subgroupBroadcast; each lane loads its own four vec4 of the weight. Zero padding: a lane whose pixel lies outside
-// x at a tap loads a clamped address and selects zero. No barriers.
+// x at a tap selects zero. No barriers.
 //
 // Why: software Vulkan drivers turn a load whose address differs between lanes into one scalar load per lane, so
 // loads, not multiply-adds, are what costs.
 //
 // The host guarantees Cin % 4 == 0, Cout % 4 == 0, and that pixels, height, width, Cin and Cout are not zero. x_offset
 // and out_offset (in vec4) tell where in the bindings this dispatch's rows start. Lanes past the last channel and
-// pixels past the last one compute on clamped addresses and do not store. Accumulation in f32, taps row by row,
+// pixels past the last one are not stored. Accumulation in f32, taps row by row,
 // input channels ascending.
 
 const PIXELS: u32 = 16u;
@@ -23,7 +23,6 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
   let channel = group.x * SUBGROUP_SIZE + lane;
-  let load_channel = min(channel, params.cout4 - 1u);
   let first_pixel = (group.z * groups.y + group.y) * PIXELS;
 
   // Lane l loads pixels l, l + SUBGROUP_SIZE, … of the 16.
@@ -37,7 +36,7 @@ fn main(
   var r8 = vec4f(); var r9 = vec4f(); var r10 = vec4f(); var r11 = vec4f();
   var r12 = vec4f(); var r13 = vec4f(); var r14 = vec4f(); var r15 = vec4f();
 
-  var weight_at = load_channel;
+  var weight_at = channel;
   for (var ky = 0u; ky < params.kernel_height; ky++) {
     for (var kx = 0u; kx < params.kernel_width; kx++) {
       let t0 = tap_of(p0, ky, kx);

@@ -15,20 +15,17 @@ struct Tap {
 }
 
 fn pixel_at(index: u32) -> Pixel {
-  let flat = min(index, params.pixels - 1u);
-  let row = flat / params.out_width;
+  let row = index / params.out_width;
   let image = row / params.out_height;
   let y = i32((row - image * params.out_height) * params.stride);
-  let x = i32((flat - row * params.out_width) * params.stride);
+  let x = i32((index - row * params.out_width) * params.stride);
   return Pixel(image * params.height, y - params.pad_top, x - params.pad_left);
 }
 
 fn tap_of(pixel: Pixel, ky: u32, kx: u32) -> Tap {
   let y = pixel.top + i32(ky);
   let x = pixel.left + i32(kx);
-  let row = pixel.image + u32(clamp(y, 0, i32(params.height) - 1));
-  let column = u32(clamp(x, 0, i32(params.width) - 1));
   // A negative coordinate is a large u32, so that one comparison tells both sides.
   let inside = u32(y) < params.height && u32(x) < params.width;
-  return Tap((row * params.width + column) * params.cin4 + params.x_offset, inside);
+  return Tap(((pixel.image + u32(y)) * params.width + u32(x)) * params.cin4 + params.x_offset, inside);
 }

@@ -7,7 +7,7 @@
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let row = id.y * groups.x * WORKGROUP_X + id.x;
-  let at = min(row, params.rows - 1u) * params.terms;
+  let at = row * params.terms;
   var best = x[at];
   var winner = 0u;
   for (var i = 1u; i < params.terms; i++) {

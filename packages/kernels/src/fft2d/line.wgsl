@@ -44,8 +44,7 @@ fn main(
   for (var radices = params.radices; radices != 0u; radices >>= 4u) {
     let radix = radices & 15u;
     let steps = params.length / radix;
-    let butterfly = lane / tile;
-    let j = min(butterfly, steps - 1u);
+    let j = lane / tile;
     let k = j % span;
     let root = k * (steps / span);
     let read = j * tile + line;
@@ -78,7 +77,7 @@ fn main(
     }
     workgroupBarrier();
 
-    if (butterfly < steps) {
+    if (j < steps) {
       var y: array<Complex, 8>;
       switch radix {
         case 2u: {
@@ -160,10 +159,10 @@ fn main(
   }
 }
 
-// Where the value at `at` in workgroup memory stands in source and out; lines past the last are clamped to it.
+// Where the value at `at` in workgroup memory stands in source and out.
 fn outside(first_line: u32, at: u32) -> u32 {
   let position = at / params.tile;
-  let line = min(first_line + at - position * params.tile, params.lines - 1u);
+  let line = first_line + at - position * params.tile;
   let outer = line / params.inner;
   return (outer * params.length + position) * params.inner + line - outer * params.inner;
 }

@@ -12,17 +12,15 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
+  let at = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let total = params.images * params.length * params.inner;
-  let at = min(id, total - 1u);
   let row = at / params.inner;
   let image = row / params.length;
   let n = row - image * params.length;
-  let source_row = min(n, params.source_length - 1u);
-  let read = (image * params.source_length + source_row) * params.inner + at - row * params.inner;
-  let product = times(source_at(read), factors[source_row]);
+  let read = (image * params.source_length + n) * params.inner + at - row * params.inner;
+  let product = times(source_at(read), factors[n]);
   let is_inside = n < params.source_length;
-  if (id < total) {
+  if (at < total) {
     write_out(at, Complex(select(Element(), product.re, is_inside), select(Element(), product.im, is_inside)));
   }
 }

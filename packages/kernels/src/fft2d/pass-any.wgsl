@@ -7,8 +7,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
-  let n = min(id, params.butterflies * params.radix - 1u);
+  let n = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let distance = params.steps * params.inner;
   let row = n / distance;
   let q = row % params.radix;
@@ -25,7 +24,7 @@ fn main(
     sum = plus(sum, times(source_at(start + within + r * distance), roots[angle]));
     angle = (angle + turn) % length;
   }
-  if (id < params.butterflies * params.radix) {
+  if (n < params.butterflies * params.radix) {
     let position = (j - k) * params.radix + k + q * params.span;
     write_out(start + position * params.inner + within - j * params.inner, sum);
   }

@@ -10,7 +10,7 @@
 // are slow at both, and a line may have any length.
 
 struct Butterfly {
-  // False for the surplus invocations of the last workgroups, which compute on clamped addresses and do not store.
+  // False for the surplus invocations of the last workgroups, which do not store.
   live: bool,
   read: u32,
   read_step: u32,
@@ -20,8 +20,7 @@ struct Butterfly {
 }
 
 fn butterfly(group: vec3u, groups: vec3u, lane: u32, radix: u32) -> Butterfly {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
-  let n = min(id, params.butterflies - 1u);
+  let n = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let distance = params.steps * params.inner;
   let line = n / distance;
   let within = n - line * distance;
@@ -29,7 +28,7 @@ fn butterfly(group: vec3u, groups: vec3u, lane: u32, radix: u32) -> Butterfly {
   let k = j % params.span;
   let start = line * distance * radix;
   return Butterfly(
-    id < params.butterflies,
+    n < params.butterflies,
     start + within,
     distance,
     start + ((j - k) * radix + k) * params.inner + within - j * params.inner,

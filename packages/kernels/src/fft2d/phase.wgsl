@@ -13,8 +13,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
-  let at = min(id, params.count - 1u);
+  let at = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let z = Complex(spectrum[at], spectrum[params.count + at]);
   let largest = max(abs(z.re), abs(z.im));
   let is_large = largest > Element() + 0x1p60;
@@ -27,7 +26,7 @@ fn main(
   // Both parts of a zero stay zero whatever they are divided by.
   let divisor = select(length, one, length == Element());
   let g = gradient[params.gradient_offset + at];
-  if (id < params.count) {
+  if (at < params.count) {
     spectrum[at] = g * (re / divisor);
     spectrum[params.count + at] = g * (im / divisor);
   }

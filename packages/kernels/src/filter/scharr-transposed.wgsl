@@ -3,7 +3,7 @@
 //
 // Turned by half a circle the Scharr operator is its own negative, so the transpose is minus the sum of the two
 // correlations, zeros outside the image again. Each invocation computes one element, four channels where VECTOR, from
-// its neighbours in both planes. One outside the image is loaded from a clamped address and replaced by 0.
+// its neighbours in both planes. One outside the image is replaced by 0.
 //
 // The host guarantees that no size is 0. Sums in f32.
 
@@ -19,10 +19,9 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
+  let here = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let line = params.width * params.channels;
   let total = params.images * params.height * line;
-  let here = min(id, total - 1u);
   let row = here / line;
   let within = here - row * line;
   let y = row % params.height;
@@ -31,30 +30,26 @@ fn main(
   let below = y + 1u < params.height;
   let left = within >= params.channels;
   let right = within + params.channels < line;
-  let up = select(0u, line, above);
-  let down = select(0u, line, below);
-  let west = select(0u, params.channels, left);
-  let east = select(0u, params.channels, right);
   let other = here + total;
 
-  let x_north_west = inside(source[here - up - west], above && left);
-  let x_north_east = inside(source[here - up + east], above && right);
-  let x_west = inside(source[here - west], left);
-  let x_east = inside(source[here + east], right);
-  let x_south_west = inside(source[here + down - west], below && left);
-  let x_south_east = inside(source[here + down + east], below && right);
+  let x_north_west = inside(source[here - line - params.channels], above && left);
+  let x_north_east = inside(source[here - line + params.channels], above && right);
+  let x_west = inside(source[here - params.channels], left);
+  let x_east = inside(source[here + params.channels], right);
+  let x_south_west = inside(source[here + line - params.channels], below && left);
+  let x_south_east = inside(source[here + line + params.channels], below && right);
 
-  let y_north_west = inside(source[other - up - west], above && left);
-  let y_north = inside(source[other - up], above);
-  let y_north_east = inside(source[other - up + east], above && right);
-  let y_south_west = inside(source[other + down - west], below && left);
-  let y_south = inside(source[other + down], below);
-  let y_south_east = inside(source[other + down + east], below && right);
+  let y_north_west = inside(source[other - line - params.channels], above && left);
+  let y_north = inside(source[other - line], above);
+  let y_north_east = inside(source[other - line + params.channels], above && right);
+  let y_south_west = inside(source[other + line - params.channels], below && left);
+  let y_south = inside(source[other + line], below);
+  let y_south_east = inside(source[other + line + params.channels], below && right);
 
   let corners = (x_north_west - x_north_east) + (x_south_west - x_south_east) +
     (y_north_west - y_south_west) + (y_north_east - y_south_east);
   let sides = (x_west - x_east) + (y_north - y_south);
-  if (id < total) {
+  if (here < total) {
     out[here] = 3.0 * corners + 10.0 * sides;
   }
 }

@@ -2,7 +2,7 @@
 // [-3 0 3; -10 0 10; -3 0 3] and its transpose as correlations, zeros outside the image, not normalised.
 //
 // Each invocation computes both gradients of one element, of four channels where VECTOR, from its eight neighbours.
-// One outside the image is loaded from a clamped address and replaced by 0.
+// One outside the image is replaced by 0.
 //
 // The host guarantees that no size is 0. Sums in f32.
 
@@ -18,10 +18,9 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
+  let here = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let line = params.width * params.channels;
   let total = params.images * params.height * line;
-  let here = min(id, total - 1u);
   let row = here / line;
   let within = here - row * line;
   let y = row % params.height;
@@ -30,21 +29,17 @@ fn main(
   let below = y + 1u < params.height;
   let left = within >= params.channels;
   let right = within + params.channels < line;
-  let up = select(0u, line, above);
-  let down = select(0u, line, below);
-  let west = select(0u, params.channels, left);
-  let east = select(0u, params.channels, right);
 
-  let north_west = inside(source[here - up - west], above && left);
-  let north = inside(source[here - up], above);
-  let north_east = inside(source[here - up + east], above && right);
-  let on_west = inside(source[here - west], left);
-  let on_east = inside(source[here + east], right);
-  let south_west = inside(source[here + down - west], below && left);
-  let south = inside(source[here + down], below);
-  let south_east = inside(source[here + down + east], below && right);
+  let north_west = inside(source[here - line - params.channels], above && left);
+  let north = inside(source[here - line], above);
+  let north_east = inside(source[here - line + params.channels], above && right);
+  let on_west = inside(source[here - params.channels], left);
+  let on_east = inside(source[here + params.channels], right);
+  let south_west = inside(source[here + line - params.channels], below && left);
+  let south = inside(source[here + line], below);
+  let south_east = inside(source[here + line + params.channels], below && right);
 
-  if (id < total) {
+  if (here < total) {
     out[here] = 3.0 * ((north_east - north_west) + (south_east - south_west)) + 10.0 * (on_east - on_west);
     out[here + total] = 3.0 * ((south_west - north_west) + (south_east - north_east)) + 10.0 * (south - north);
   }

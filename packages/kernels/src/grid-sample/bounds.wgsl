@@ -10,11 +10,10 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
+  let at = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let tile_rows = (params.rows + 7u) / 8u;
   let tile_columns = (params.columns + 7u) / 8u;
   let total = params.images * tile_rows * tile_columns;
-  let at = min(id, total - 1u);
   let line = at / tile_columns;
   let image = line / tile_rows;
   let top = (line - image * tile_rows) * 8u;
@@ -32,7 +31,7 @@ fn main(
       found.w = max(found.w, down + TAPS - 1);
     }
   }
-  if (id < total) {
+  if (at < total) {
     bounds[at] = found;
   }
 }

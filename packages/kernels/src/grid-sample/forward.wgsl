@@ -1,7 +1,7 @@
 // out[b, p, c] = x[b, ·, ·, c] sampled at grid[b, p], zeros outside the image; p runs over the output pixels.
 //
 // x [images, height, width, channels], grid [images, points, 2] with x before y, out [images, points, channels]. Each
-// invocation computes one element of out, four channels where VECTOR, from TAPS×TAPS values at clamped addresses;
+// invocation computes one element of out, four channels where VECTOR, from TAPS×TAPS values;
 // those outside the image count 0.
 //
 // Sums in f32. The host guarantees that no size is 0.
@@ -18,9 +18,8 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
+  let at = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let total = params.images * params.points * params.channels;
-  let at = min(id, total - 1u);
   let point = at / params.channels;
   let channel = at - point * params.channels;
   let image_row = (point / params.points) * params.height;
@@ -31,16 +30,16 @@ fn main(
   for (var j = 0; j < TAPS; j++) {
     let row = down.first + j;
     let is_row = row >= 0 && row < i32(params.height);
-    let line = (image_row + u32(clamp(row, 0, i32(params.height) - 1))) * params.width;
+    let line = (image_row + u32(row)) * params.width;
     for (var i = 0; i < TAPS; i++) {
       let column = across.first + i;
       let is_inside = is_row && column >= 0 && column < i32(params.width);
-      let pixel = line + u32(clamp(column, 0, i32(params.width) - 1));
+      let pixel = line + u32(column);
       let value = x[pixel * params.channels + channel];
       sum += select(Element(), (down.weights[j] * across.weights[i]) * value, is_inside);
     }
   }
-  if (id < total) {
+  if (at < total) {
     out[at] = sum;
   }
 }

@@ -19,9 +19,8 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
+  let point = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let total = params.images * params.points;
-  let point = min(id, total - 1u);
   let image_row = (point / params.points) * params.height;
   let at_x = position(grid[point].x, params.width);
   let at_y = position(grid[point].y, params.height);
@@ -35,11 +34,11 @@ fn main(
   for (var j = 0; j < TAPS; j++) {
     let row = down.first + j;
     let is_row = row >= 0 && row < i32(params.height);
-    let line = (image_row + u32(clamp(row, 0, i32(params.height) - 1))) * params.width;
+    let line = (image_row + u32(row)) * params.width;
     for (var i = 0; i < TAPS; i++) {
       let column = across.first + i;
       let is_inside = is_row && column >= 0 && column < i32(params.width);
-      let pixel = line + u32(clamp(column, 0, i32(params.width) - 1));
+      let pixel = line + u32(column);
       var sum = Element();
       for (var c = 0u; c < params.channels; c++) {
         sum += gradient[point * params.channels + c] * x[pixel * params.channels + c];
@@ -49,8 +48,8 @@ fn main(
       along_y += across.weights[i] * down_slopes[j] * seen;
     }
   }
-  if (id < total) {
-    out[id] = 0.5 * vec2f(along_x * f32(params.width), along_y * f32(params.height));
+  if (point < total) {
+    out[point] = 0.5 * vec2f(along_x * f32(params.width), along_y * f32(params.height));
   }
 }
 

@@ -20,9 +20,8 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
+  let at = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let total = params.images * params.height * params.width * params.channels;
-  let at = min(id, total - 1u);
   let pixel = at / params.channels;
   let channel = at - pixel * params.channels;
   let line = pixel / params.width;
@@ -53,7 +52,7 @@ fn main(
       }
     }
   }
-  if (id < total) {
+  if (at < total) {
     out[at] = sum;
   }
 }

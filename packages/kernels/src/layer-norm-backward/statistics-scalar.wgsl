@@ -2,7 +2,7 @@
 //
 // One invocation computes one row, reading it twice. Exists for channels that are not multiples of 4.
 //
-// Invocations past the last row compute it and do not store.
+// Invocations past the last row store nothing.
 // Numerics: f32, biased variance, the mean is subtracted before squaring.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
@@ -12,7 +12,7 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let row = (group.y * groups.x + group.x) * WORKGROUP_X + local;
-  let at = min(row, params.rows - 1u) * params.channels;
+  let at = row * params.channels;
   let channels = f32(params.channels);
 
   var sum = 0.0;

@@ -4,7 +4,7 @@
 // takes every SUBGROUP_SIZE-th vec4 of each row, and the lanes' sums are added by exchanging them in log₂ steps. No
 // barriers; weight and bias are loaded once for four rows.
 //
-// Lanes past the row's end and rows past the last read clamped addresses, count nothing and do not store.
+// Lanes past the row's end read its last vec4 and count nothing; neither they nor rows past the last are stored.
 // Numerics: f32, biased variance, the mean is subtracted before squaring.
 
 @compute @workgroup_size(SUBGROUP_SIZE, 1, 1)
@@ -14,7 +14,7 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
   let row = 4u * (group.y * groups.x + group.x) + vec4u(0u, 1u, 2u, 3u);
-  let at = min(row, vec4u(params.rows - 1u)) * params.c4;
+  let at = row * params.c4;
   let last = params.c4 - 1u;
 
   var sum0 = vec4f(); var sum1 = vec4f(); var sum2 = vec4f(); var sum3 = vec4f();
@@ -60,12 +60,8 @@ fn main(
 fn total(row0: vec4f, row1: vec4f, row2: vec4f, row3: vec4f) -> vec4f {
   let one = vec4f(1.0);
   var sum = vec4f(dot(row0, one), dot(row1, one), dot(row2, one), dot(row3, one));
-  sum += subgroupShuffleXor(sum, 1u);
-  sum += subgroupShuffleXor(sum, 2u);
-  if (SUBGROUP_SIZE > 4u) { sum += subgroupShuffleXor(sum, 4u); }
-  if (SUBGROUP_SIZE > 8u) { sum += subgroupShuffleXor(sum, 8u); }
-  if (SUBGROUP_SIZE > 16u) { sum += subgroupShuffleXor(sum, 16u); }
-  if (SUBGROUP_SIZE > 32u) { sum += subgroupShuffleXor(sum, 32u); }
-  if (SUBGROUP_SIZE > 64u) { sum += subgroupShuffleXor(sum, 64u); }
+  for (var distance = 1u; distance < SUBGROUP_SIZE; distance *= 2u) {
+    sum += subgroupShuffleXor(sum, distance);
+  }
   return sum;
 }

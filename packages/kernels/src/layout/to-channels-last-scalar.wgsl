@@ -10,8 +10,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
     let pixel = i % params.pixels;
     let channel = i / params.pixels % params.groups;
     let batch = i / params.pixels / params.groups;
-    let plane = min(channel, max(params.channels, 1u) - 1u);
-    let value = x[params.x_first + batch * params.x_batch + plane * params.x_plane + pixel];
+    let value = x[params.x_first + batch * params.x_batch + channel * params.x_plane + pixel];
     out[params.out_first + batch * params.out_batch + pixel * params.out_pixel + channel] =
       select(0.0, value, channel < params.channels);
   }

@@ -14,8 +14,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
     let batch = i / params.pixels / params.groups;
     let channel = vec4u(4u * group) + vec4u(0u, 1u, 2u, 3u);
     let inside = channel < vec4u(params.channels);
-    let plane = min(channel, vec4u(max(params.channels, 1u) - 1u));
-    let at = params.x_first + batch * params.x_batch + plane * params.x_plane + pixel;
+    let at = params.x_first + batch * params.x_batch + channel * params.x_plane + pixel;
     let value = vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
     out[params.out_first + batch * params.out_batch + pixel * params.out_pixel + group] =
       select(vec4f(0.0), value, inside);

@@ -5,7 +5,7 @@
 // `source_row` on; height and width are the whole image's.
 //
 // The host guarantees C % 4 == 0, no empty operand, a grid that covers a row in x, and that the bound rows are all that
-// the written ones need. Offsets are in vec4. Addresses past the end are clamped and not stored.
+// the written ones need. Offsets are in vec4. What lies past the end is not stored.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -14,14 +14,12 @@ fn main(
 ) {
   let row = id.z * groups.y + id.y;
   let row_length = params.out_width * params.channels4;
-  let image = min(row / params.out_rows, params.images - 1u);
+  let image = row / params.out_rows;
   let column = id.x / params.channels4;
   let channel = id.x - column * params.channels4;
   let y = i32(row - image * params.out_rows + params.out_row) - params.top;
   let left = i32(column) - params.left;
-  // A row of zeros may lie outside what is bound.
-  let bound_row = clamp(at_border(y, i32(params.height)) - i32(params.source_row), 0, i32(params.source_rows) - 1);
-  let source_row = image * params.source_rows + u32(bound_row);
+  let source_row = image * params.source_rows + u32(at_border(y, i32(params.height))) - params.source_row;
   let source_column = u32(at_border(left, i32(params.width)));
   let at = (source_row * params.width + source_column) * params.channels4 + channel;
   let value = select(vec4f(), source[params.source_offset + at], inside(y, left));

@@ -18,11 +18,10 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
+  let at = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let rows = params.height / params.size;
   let columns = params.width / params.size;
   let total = params.images * rows * columns * params.channels;
-  let at = min(id, total - 1u);
   let pixel = at / params.channels;
   let line = pixel / columns;
   let image = line / rows;
@@ -46,7 +45,7 @@ fn main(
       squares += away * away;
     }
   }
-  if (id < total) {
+  if (at < total) {
     out[at] = squares / (count - 1.0);
   }
 }

@@ -20,13 +20,12 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
+  let at = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let rows = params.height / params.size;
   let columns = params.width / params.size;
   let cell_rows = (params.height + params.size - 1u) / params.size;
   let cell_columns = (params.width + params.size - 1u) / params.size;
   let total = params.images * cell_rows * cell_columns * params.channels;
-  let at = min(id, total - 1u);
   let cell = at / params.channels;
   let channel = at - cell * params.channels;
   let line = cell / cell_columns;
@@ -50,9 +49,9 @@ fn main(
   }
   let mean = sum / count;
   let patch_at = ((image * rows + i) * columns + j) * params.channels + channel;
-  let given = gradient[select(0u, patch_at, is_patch)];
+  let given = gradient[patch_at];
   let factor = select(Element(), given * (2.0 / (count - 1.0)), is_patch);
-  if (id < total) {
+  if (at < total) {
     for (var y = 0u; y < height; y++) {
       for (var x_at = 0u; x_at < width; x_at++) {
         let p = first + y * row_step + x_at * params.channels;

@@ -20,9 +20,8 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
+  let n = (group.y * groups.x + group.x) * WORKGROUP_X + lane;
   let total = params.images * params.rows * params.inner;
-  let n = min(id, total - 1u);
   let line = n / params.inner;
   let image = line / params.rows;
   let j = params.row + line - image * params.rows;
@@ -33,7 +32,7 @@ fn main(
   for (var t = 0u; t < params.taps; t++) {
     sum += weights[j * params.taps + t] * source[at + t * params.inner];
   }
-  if (id < total) {
+  if (n < total) {
     out[params.out_offset + n] = sum;
   }
 }

@@ -2,8 +2,8 @@
 // where VECTOR): the gradient of softmax, whose result y is.
 //
 // One workgroup computes one row, joining its invocations' sums by halves in workgroup memory. For long rows. Needs
-// softmax/element.wgsl in front. The host guarantees that no size is 0; workgroups past the last row compute it and do
-// not store.
+// softmax/element.wgsl in front. The host guarantees that no size is 0; workgroups past the last row store
+// nothing.
 
 var<workgroup> sums: array<f32, WORKGROUP_X>;
 
@@ -14,7 +14,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let row = group.y * groups.x + group.x;
-  let at = min(row, params.rows - 1u) * params.length;
+  let at = row * params.length;
 
   var sum = Element();
   for (var i = lane; i < params.length; i += WORKGROUP_X) {

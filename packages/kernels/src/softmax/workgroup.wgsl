@@ -2,7 +2,7 @@
 //
 // One workgroup computes one row: its invocations read neighbouring elements and join their maxima and sums by halves
 // in workgroup memory. For long rows. Needs softmax/element.wgsl in front. The host guarantees that no size is 0;
-// workgroups past the last row compute it and do not store.
+// workgroups past the last row store nothing.
 // Numerics: f32; the row's maximum is subtracted first, so no power overflows and the sum is at least 1.
 
 var<workgroup> shared_values: array<f32, WORKGROUP_X>;
@@ -14,7 +14,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let row = group.y * groups.x + group.x;
-  let at = min(row, params.rows - 1u) * params.length;
+  let at = row * params.length;
 
   var highest = x[at + min(lane, params.length - 1u)];
   for (var i = lane + WORKGROUP_X; i < params.length; i += WORKGROUP_X) {

@@ -9,11 +9,12 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { ShaderError } from '../errors.ts';
+import { isUnroll, unroll } from './unroll.ts';
 
 /** What a kernel declares: booleans select branches, all of them become WGSL `const`s in the prelude. */
 export type Constants = Readonly<Record<string, boolean | number | string>>;
 
-/** A .wgsl file with its conditions decided. */
+/** A .wgsl file with its directives carried out. */
 export interface Preprocessed {
   /** The shader text, lines ended by `\n`. Directives and removed branches are left as blank lines. */
   readonly text: string;
@@ -31,21 +32,25 @@ const GRAMMAR = `write #if \${NAME}, #if \${!NAME}, #elif \${NAME}, #else or #en
 const OTHER_LINE_BREAK = /[\v\f\r\u0085\u2028\u2029]/;
 
 /**
- * Decides the `#if` conditions of one .wgsl file.
+ * Decides the `#if` conditions of one .wgsl file and writes out its `#unroll`s.
  *
  * A condition is `#if ${NAME}` or `#if ${!NAME}` (likewise `#elif`), NAME a boolean of `constants`, alone
  * on its line; blocks nest. `//` and nested block comments are plain text, whatever they hold, so a comment
  * cannot share a directive's line or reach over one. `${…}` outside comments and conditions is refused:
- * constants reach shader text through the prelude.
+ * constants reach shader text through the prelude. `#unroll (n < COUNT) statement;` is explained in unroll.ts.
  * CRLF files are read as LF ones, so that a checkout's line ends do not change the shader or its cache key.
  *
  * @param file name of the file for messages, such as `matmul/tiled.wgsl`
  * @throws ShaderError, naming file and line: `wgsl-directive` (malformed directive or stray `${`),
- *   `wgsl-unknown-directive`, `wgsl-unknown-constant`, `wgsl-not-boolean`, `wgsl-unbalanced` (a block or a
+ *   `wgsl-unknown-directive`, `wgsl-unknown-constant`, `wgsl-not-boolean`, `wgsl-not-integer`, `wgsl-unbalanced` (a block or a
  *   comment that does not close, a branch without its `#if`), `wgsl-line-break` (a lone `\r` and its kin)
  */
 export function preprocess(source: string, constants: Constants, file: string): Preprocessed {
-  const lines = splitLines(source, file);
+  const written = splitLines(source, file);
+  const writtenCode = withoutComments(written, file);
+  const lines = written.map((line, i) =>
+    isUnroll(writtenCode[i] ?? '') ? unroll(line, constants, `${file}:${i + 1}`) : line,
+  );
   const code = withoutComments(lines, file);
   const directives = lines.map((line, i) =>
     readDirective(line, code[i] ?? '', constants, `${file}:${i + 1}`),

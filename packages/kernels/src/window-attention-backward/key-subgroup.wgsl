@@ -7,8 +7,8 @@
 // four per lane, with k, v and both sums in registers; queries come in chunks of eight, whose rows and statistics are
 // loaded once and handed round. Why: see ../window-attention/subgroup.wgsl. No barriers.
 //
-// Numerics: f32, powers of two, chunks of queries ascending. Keys and queries past the window's last one are computed
-// on clamped addresses; such keys are not stored, such queries weigh 0.
+// Numerics: f32, powers of two, chunks of queries ascending. Keys past the window's last one are not stored;
+// queries past it are the last once more and weigh 0.
 
 const LANES_HOLD_KEYS: bool = true;
 
@@ -36,7 +36,7 @@ fn main(
   let tiles = (tokens + 4u * SUBGROUP_SIZE - 1u) / (4u * SUBGROUP_SIZE);
   let chunks = (tokens + 7u) / 8u;
   let id = group.y * groups.x + group.x;
-  let unit = min(id / tiles, params.windows * params.heads - 1u);
+  let unit = id / tiles;
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
   let straddles = place.border_y + place.border_x > 0u;
@@ -62,15 +62,7 @@ fn main(
     s0b = exp2(s0b - log_sum_b); s1b = exp2(s1b - log_sum_b); s2b = exp2(s2b - log_sum_b); s3b = exp2(s3b - log_sum_b);
     d0a = s0a * (d0a - mean_a); d1a = s1a * (d1a - mean_a); d2a = s2a * (d2a - mean_a); d3a = s3a * (d3a - mean_a);
     d0b = s0b * (d0b - mean_b); d1b = s1b * (d1b - mean_b); d2b = s2b * (d2b - mean_b); d3b = s3b * (d3b - mean_b);
-    add_queries(0u, rows);
-    if (HEAD_DIM_4 > 1u) { add_queries(1u, rows); }
-    if (HEAD_DIM_4 > 2u) { add_queries(2u, rows); }
-    if (HEAD_DIM_4 > 3u) { add_queries(3u, rows); }
-    if (HEAD_DIM_4 > 4u) { add_queries(4u, rows); }
-    if (HEAD_DIM_4 > 5u) { add_queries(5u, rows); }
-    if (HEAD_DIM_4 > 6u) { add_queries(6u, rows); }
-    if (HEAD_DIM_4 > 7u) { add_queries(7u, rows); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { add_queries(n, rows); }
+    #unroll (n < HEAD_DIM_4) add_queries(n, rows);
   }
 
   let live = id < params.windows * params.heads * tiles;
@@ -79,15 +71,7 @@ fn main(
   let steps = params.head_dim / 4u;
   // Those of k, then those of v: half the stores to compile.
   for (var d = 0u; d < 2u * steps; d++) {
-    pick_sums(0u, d);
-    if (HEAD_DIM_4 > 1u) { pick_sums(1u, d); }
-    if (HEAD_DIM_4 > 2u) { pick_sums(2u, d); }
-    if (HEAD_DIM_4 > 3u) { pick_sums(3u, d); }
-    if (HEAD_DIM_4 > 4u) { pick_sums(4u, d); }
-    if (HEAD_DIM_4 > 5u) { pick_sums(5u, d); }
-    if (HEAD_DIM_4 > 6u) { pick_sums(6u, d); }
-    if (HEAD_DIM_4 > 7u) { pick_sums(7u, d); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { pick_sums(n, d); }
+    #unroll (n < HEAD_DIM_4) pick_sums(n, d);
     let at = k_at + select(d, d - steps + params.heads * HEAD_DIM_4, d >= steps);
     let factor = select(params.scale, 1.0, d >= steps);
     if (stored.x) { out[at.x] = factor * r0; }

@@ -9,7 +9,7 @@
 // Steps over the head dimension are written out up to 8, since some drivers (SwiftShader) keep an array in registers
 // only where its index is a constant.
 //
-// Numerics: f32, queries ascending. Invocations past the last key compute the last and do not store.
+// Numerics: f32, queries ascending. Invocations past the last key store nothing.
 
 // Times scale.
 var<private> k: array<vec4f, HEAD_DIM_4>;
@@ -27,9 +27,8 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let tokens = params.window * params.window;
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + local;
+  let key = (group.y * groups.x + group.x) * WORKGROUP_X + local;
   let keys = params.windows * params.heads * tokens;
-  let key = min(id, keys - 1u);
   let unit = key / tokens;
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
@@ -38,15 +37,7 @@ fn main(
   let row = 3u * params.heads * HEAD_DIM_4;
   let k_at = own.pixel * row + (params.heads + head) * HEAD_DIM_4;
   let v_at = k_at + params.heads * HEAD_DIM_4;
-  load_key(0u, k_at, v_at);
-  if (HEAD_DIM_4 > 1u) { load_key(1u, k_at, v_at); }
-  if (HEAD_DIM_4 > 2u) { load_key(2u, k_at, v_at); }
-  if (HEAD_DIM_4 > 3u) { load_key(3u, k_at, v_at); }
-  if (HEAD_DIM_4 > 4u) { load_key(4u, k_at, v_at); }
-  if (HEAD_DIM_4 > 5u) { load_key(5u, k_at, v_at); }
-  if (HEAD_DIM_4 > 6u) { load_key(6u, k_at, v_at); }
-  if (HEAD_DIM_4 > 7u) { load_key(7u, k_at, v_at); }
-  for (var n = 8u; n < HEAD_DIM_4; n++) { load_key(n, k_at, v_at); }
+  #unroll (n < HEAD_DIM_4) load_key(n, k_at, v_at);
 
   for (var i = 0u; i < tokens; i++) {
     let query = token_at(place, i);
@@ -55,39 +46,15 @@ fn main(
     let known = statistics[query.pixel * params.heads + head];
     score = bias_of(query, own, head);
     slope = 0.0;
-    add_terms(0u, q_at, g_at);
-    if (HEAD_DIM_4 > 1u) { add_terms(1u, q_at, g_at); }
-    if (HEAD_DIM_4 > 2u) { add_terms(2u, q_at, g_at); }
-    if (HEAD_DIM_4 > 3u) { add_terms(3u, q_at, g_at); }
-    if (HEAD_DIM_4 > 4u) { add_terms(4u, q_at, g_at); }
-    if (HEAD_DIM_4 > 5u) { add_terms(5u, q_at, g_at); }
-    if (HEAD_DIM_4 > 6u) { add_terms(6u, q_at, g_at); }
-    if (HEAD_DIM_4 > 7u) { add_terms(7u, q_at, g_at); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { add_terms(n, q_at, g_at); }
+    #unroll (n < HEAD_DIM_4) add_terms(n, q_at, g_at);
 
     let weight = exp(score - known.x);
     let change = weight * (slope - known.y);
-    add_query(0u, q_at, g_at, weight, change);
-    if (HEAD_DIM_4 > 1u) { add_query(1u, q_at, g_at, weight, change); }
-    if (HEAD_DIM_4 > 2u) { add_query(2u, q_at, g_at, weight, change); }
-    if (HEAD_DIM_4 > 3u) { add_query(3u, q_at, g_at, weight, change); }
-    if (HEAD_DIM_4 > 4u) { add_query(4u, q_at, g_at, weight, change); }
-    if (HEAD_DIM_4 > 5u) { add_query(5u, q_at, g_at, weight, change); }
-    if (HEAD_DIM_4 > 6u) { add_query(6u, q_at, g_at, weight, change); }
-    if (HEAD_DIM_4 > 7u) { add_query(7u, q_at, g_at, weight, change); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { add_query(n, q_at, g_at, weight, change); }
+    #unroll (n < HEAD_DIM_4) add_query(n, q_at, g_at, weight, change);
   }
 
-  if (id < keys) {
-    store(0u, k_at, v_at);
-    if (HEAD_DIM_4 > 1u) { store(1u, k_at, v_at); }
-    if (HEAD_DIM_4 > 2u) { store(2u, k_at, v_at); }
-    if (HEAD_DIM_4 > 3u) { store(3u, k_at, v_at); }
-    if (HEAD_DIM_4 > 4u) { store(4u, k_at, v_at); }
-    if (HEAD_DIM_4 > 5u) { store(5u, k_at, v_at); }
-    if (HEAD_DIM_4 > 6u) { store(6u, k_at, v_at); }
-    if (HEAD_DIM_4 > 7u) { store(7u, k_at, v_at); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { store(n, k_at, v_at); }
+  if (key < keys) {
+    #unroll (n < HEAD_DIM_4) store(n, k_at, v_at);
   }
 }
 

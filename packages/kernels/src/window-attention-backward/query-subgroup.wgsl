@@ -7,8 +7,8 @@
 // head, four per lane, with q, gradient and the sums in registers; keys come in chunks of eight, whose rows are loaded
 // once and handed round. Why: see ../window-attention/subgroup.wgsl. No barriers.
 //
-// Numerics: f32, powers of two, chunks of keys ascending. Queries and keys past the window's last one are computed on
-// clamped addresses; such queries are not stored, such keys weigh 0.
+// Numerics: f32, powers of two, chunks of keys ascending. Queries past the window's last one are not stored; keys past
+// it are the last once more and weigh 0.
 
 const LANES_HOLD_KEYS: bool = false;
 
@@ -32,7 +32,7 @@ fn main(
   let tiles = (tokens + 4u * SUBGROUP_SIZE - 1u) / (4u * SUBGROUP_SIZE);
   let chunks = (tokens + 7u) / 8u;
   let id = group.y * groups.x + group.x;
-  let unit = min(id / tiles, params.windows * params.heads - 1u);
+  let unit = id / tiles;
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
   let straddles = place.border_y + place.border_x > 0u;
@@ -47,15 +47,7 @@ fn main(
     load_chunk(rows);
     set_terms(own, keys, chunk, rows, straddles, head, lane);
     set_changes(known[0], known[1]);
-    add_keys(0u, rows);
-    if (HEAD_DIM_4 > 1u) { add_keys(1u, rows); }
-    if (HEAD_DIM_4 > 2u) { add_keys(2u, rows); }
-    if (HEAD_DIM_4 > 3u) { add_keys(3u, rows); }
-    if (HEAD_DIM_4 > 4u) { add_keys(4u, rows); }
-    if (HEAD_DIM_4 > 5u) { add_keys(5u, rows); }
-    if (HEAD_DIM_4 > 6u) { add_keys(6u, rows); }
-    if (HEAD_DIM_4 > 7u) { add_keys(7u, rows); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { add_keys(n, rows); }
+    #unroll (n < HEAD_DIM_4) add_keys(n, rows);
   }
 
   let live = id < params.windows * params.heads * tiles;
@@ -63,15 +55,7 @@ fn main(
   let out_at = (pixels(own) * 3u * params.heads + head) * HEAD_DIM_4;
   let steps = params.head_dim / 4u;
   for (var d = 0u; d < steps; d++) {
-    pick_sums(0u, d);
-    if (HEAD_DIM_4 > 1u) { pick_sums(1u, d); }
-    if (HEAD_DIM_4 > 2u) { pick_sums(2u, d); }
-    if (HEAD_DIM_4 > 3u) { pick_sums(3u, d); }
-    if (HEAD_DIM_4 > 4u) { pick_sums(4u, d); }
-    if (HEAD_DIM_4 > 5u) { pick_sums(5u, d); }
-    if (HEAD_DIM_4 > 6u) { pick_sums(6u, d); }
-    if (HEAD_DIM_4 > 7u) { pick_sums(7u, d); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { pick_sums(n, d); }
+    #unroll (n < HEAD_DIM_4) pick_sums(n, d);
     if (stored.x) { out[out_at.x + d] = params.scale * r0; }
     if (stored.y) { out[out_at.y + d] = params.scale * r1; }
     if (stored.z) { out[out_at.z + d] = params.scale * r2; }

@@ -9,7 +9,7 @@
 // Steps over the head dimension are written out up to 8, since some drivers (SwiftShader) keep an array in registers
 // only where its index is a constant.
 //
-// Numerics: f32, keys ascending. Invocations past the last query compute the last and do not store.
+// Numerics: f32, keys ascending. Invocations past the last query store nothing.
 
 var<private> q: array<vec4f, HEAD_DIM_4>;
 var<private> g: array<vec4f, HEAD_DIM_4>;
@@ -25,9 +25,8 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let tokens = params.window * params.window;
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + local;
+  let query = (group.y * groups.x + group.x) * WORKGROUP_X + local;
   let queries = params.windows * params.heads * tokens;
-  let query = min(id, queries - 1u);
   let unit = query / tokens;
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
@@ -39,15 +38,7 @@ fn main(
   let v_step = params.heads * HEAD_DIM_4;
   let g_at = (own.pixel * params.heads + head) * HEAD_DIM_4;
   let known = statistics[own.pixel * params.heads + head];
-  load_query(0u, q_at, g_at);
-  if (HEAD_DIM_4 > 1u) { load_query(1u, q_at, g_at); }
-  if (HEAD_DIM_4 > 2u) { load_query(2u, q_at, g_at); }
-  if (HEAD_DIM_4 > 3u) { load_query(3u, q_at, g_at); }
-  if (HEAD_DIM_4 > 4u) { load_query(4u, q_at, g_at); }
-  if (HEAD_DIM_4 > 5u) { load_query(5u, q_at, g_at); }
-  if (HEAD_DIM_4 > 6u) { load_query(6u, q_at, g_at); }
-  if (HEAD_DIM_4 > 7u) { load_query(7u, q_at, g_at); }
-  for (var n = 8u; n < HEAD_DIM_4; n++) { load_query(n, q_at, g_at); }
+  #unroll (n < HEAD_DIM_4) load_query(n, q_at, g_at);
 
   for (var j = 0u; j < tokens; j++) {
     let key = token_at(place, j);
@@ -55,38 +46,14 @@ fn main(
     let v_at = k_at + v_step;
     score = bias_of(own, key, head);
     slope = 0.0;
-    add_terms(0u, k_at, v_at);
-    if (HEAD_DIM_4 > 1u) { add_terms(1u, k_at, v_at); }
-    if (HEAD_DIM_4 > 2u) { add_terms(2u, k_at, v_at); }
-    if (HEAD_DIM_4 > 3u) { add_terms(3u, k_at, v_at); }
-    if (HEAD_DIM_4 > 4u) { add_terms(4u, k_at, v_at); }
-    if (HEAD_DIM_4 > 5u) { add_terms(5u, k_at, v_at); }
-    if (HEAD_DIM_4 > 6u) { add_terms(6u, k_at, v_at); }
-    if (HEAD_DIM_4 > 7u) { add_terms(7u, k_at, v_at); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { add_terms(n, k_at, v_at); }
+    #unroll (n < HEAD_DIM_4) add_terms(n, k_at, v_at);
 
     let change = exp(score - known.x) * (slope - known.y);
-    add_key(0u, k_at, change);
-    if (HEAD_DIM_4 > 1u) { add_key(1u, k_at, change); }
-    if (HEAD_DIM_4 > 2u) { add_key(2u, k_at, change); }
-    if (HEAD_DIM_4 > 3u) { add_key(3u, k_at, change); }
-    if (HEAD_DIM_4 > 4u) { add_key(4u, k_at, change); }
-    if (HEAD_DIM_4 > 5u) { add_key(5u, k_at, change); }
-    if (HEAD_DIM_4 > 6u) { add_key(6u, k_at, change); }
-    if (HEAD_DIM_4 > 7u) { add_key(7u, k_at, change); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { add_key(n, k_at, change); }
+    #unroll (n < HEAD_DIM_4) add_key(n, k_at, change);
   }
 
-  if (id < queries) {
-    store(0u, q_at);
-    if (HEAD_DIM_4 > 1u) { store(1u, q_at); }
-    if (HEAD_DIM_4 > 2u) { store(2u, q_at); }
-    if (HEAD_DIM_4 > 3u) { store(3u, q_at); }
-    if (HEAD_DIM_4 > 4u) { store(4u, q_at); }
-    if (HEAD_DIM_4 > 5u) { store(5u, q_at); }
-    if (HEAD_DIM_4 > 6u) { store(6u, q_at); }
-    if (HEAD_DIM_4 > 7u) { store(7u, q_at); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { store(n, q_at); }
+  if (query < queries) {
+    #unroll (n < HEAD_DIM_4) store(n, q_at);
   }
 }
 

@@ -7,8 +7,8 @@
 // head, four per lane, with q and gradient in registers; keys come in chunks of eight, whose rows are loaded once and
 // handed round. Why: see ../window-attention/subgroup.wgsl. No barriers.
 //
-// Numerics: f32, online softmax in powers of two: the sums are rescaled with each chunk's maximum. Queries and keys
-// past the window's last one are computed on clamped addresses; such queries are not stored, such keys weigh 0.
+// Numerics: f32, online softmax in powers of two: the sums are rescaled with each chunk's maximum. Queries past
+// the window's last one are not stored; keys past it are the last once more and weigh 0.
 
 const LANES_HOLD_KEYS: bool = false;
 const LN_2: f32 = 0.6931471805599453;
@@ -23,7 +23,7 @@ fn main(
   let tiles = (tokens + 4u * SUBGROUP_SIZE - 1u) / (4u * SUBGROUP_SIZE);
   let chunks = (tokens + 7u) / 8u;
   let id = group.y * groups.x + group.x;
-  let unit = min(id / tiles, params.windows * params.heads - 1u);
+  let unit = id / tiles;
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
   let straddles = place.border_y + place.border_x > 0u;

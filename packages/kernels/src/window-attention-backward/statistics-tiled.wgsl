@@ -10,7 +10,7 @@
 // only where its index is a constant.
 //
 // Numerics: f32, online softmax: the sums are rescaled whenever the maximum grows. Keys ascending. Invocations past the
-// last query compute the last and do not store.
+// last query store nothing.
 
 var<private> q: array<vec4f, HEAD_DIM_4>;
 var<private> g: array<vec4f, HEAD_DIM_4>;
@@ -25,9 +25,8 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let tokens = params.window * params.window;
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + local;
+  let query = (group.y * groups.x + group.x) * WORKGROUP_X + local;
   let queries = params.windows * params.heads * tokens;
-  let query = min(id, queries - 1u);
   let unit = query / tokens;
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
@@ -38,15 +37,7 @@ fn main(
   let k_part = (params.heads + head) * HEAD_DIM_4;
   let v_step = params.heads * HEAD_DIM_4;
   let g_at = (own.pixel * params.heads + head) * HEAD_DIM_4;
-  load_query(0u, q_at, g_at);
-  if (HEAD_DIM_4 > 1u) { load_query(1u, q_at, g_at); }
-  if (HEAD_DIM_4 > 2u) { load_query(2u, q_at, g_at); }
-  if (HEAD_DIM_4 > 3u) { load_query(3u, q_at, g_at); }
-  if (HEAD_DIM_4 > 4u) { load_query(4u, q_at, g_at); }
-  if (HEAD_DIM_4 > 5u) { load_query(5u, q_at, g_at); }
-  if (HEAD_DIM_4 > 6u) { load_query(6u, q_at, g_at); }
-  if (HEAD_DIM_4 > 7u) { load_query(7u, q_at, g_at); }
-  for (var n = 8u; n < HEAD_DIM_4; n++) { load_query(n, q_at, g_at); }
+  #unroll (n < HEAD_DIM_4) load_query(n, q_at, g_at);
 
   var largest = -1e30;
   var total = 0.0;
@@ -57,15 +48,7 @@ fn main(
     let v_at = k_at + v_step;
     score = bias_of(own, key, head);
     slope = 0.0;
-    add_terms(0u, k_at, v_at);
-    if (HEAD_DIM_4 > 1u) { add_terms(1u, k_at, v_at); }
-    if (HEAD_DIM_4 > 2u) { add_terms(2u, k_at, v_at); }
-    if (HEAD_DIM_4 > 3u) { add_terms(3u, k_at, v_at); }
-    if (HEAD_DIM_4 > 4u) { add_terms(4u, k_at, v_at); }
-    if (HEAD_DIM_4 > 5u) { add_terms(5u, k_at, v_at); }
-    if (HEAD_DIM_4 > 6u) { add_terms(6u, k_at, v_at); }
-    if (HEAD_DIM_4 > 7u) { add_terms(7u, k_at, v_at); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { add_terms(n, k_at, v_at); }
+    #unroll (n < HEAD_DIM_4) add_terms(n, k_at, v_at);
 
     let now = max(largest, score);
     let keep = exp(largest - now);
@@ -74,7 +57,7 @@ fn main(
     mean = mean * keep + weight * slope;
     largest = now;
   }
-  if (id < queries) {
+  if (query < queries) {
     statistics[own.pixel * params.heads + head] = vec2f(largest + log(total), mean / total);
   }
 }

@@ -49,10 +49,9 @@ struct Columns {
 }
 
 fn own_at(place: Place, tokens: vec4u) -> Own {
-  let last = params.window * params.window - 1u;
   return Own(
-    token_at(place, min(tokens.x, last)), token_at(place, min(tokens.y, last)),
-    token_at(place, min(tokens.z, last)), token_at(place, min(tokens.w, last)),
+    token_at(place, tokens.x), token_at(place, tokens.y),
+    token_at(place, tokens.z), token_at(place, tokens.w),
   );
 }
 
@@ -104,15 +103,7 @@ fn load_own(own: Own, head: u32) {
   for (var d = 0u; d < steps; d++) {
     let x = mat4x4f(scale * qkv[x_at.x + d], scale * qkv[x_at.y + d], scale * qkv[x_at.z + d], scale * qkv[x_at.w + d]);
     let y = mat4x4f(own_y(y_at.x + d), own_y(y_at.y + d), own_y(y_at.z + d), own_y(y_at.w + d));
-    set_own(0u, d, x, y);
-    if (HEAD_DIM_4 > 1u) { set_own(1u, d, x, y); }
-    if (HEAD_DIM_4 > 2u) { set_own(2u, d, x, y); }
-    if (HEAD_DIM_4 > 3u) { set_own(3u, d, x, y); }
-    if (HEAD_DIM_4 > 4u) { set_own(4u, d, x, y); }
-    if (HEAD_DIM_4 > 5u) { set_own(5u, d, x, y); }
-    if (HEAD_DIM_4 > 6u) { set_own(6u, d, x, y); }
-    if (HEAD_DIM_4 > 7u) { set_own(7u, d, x, y); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { set_own(n, d, x, y); }
+    #unroll (n < HEAD_DIM_4) set_own(n, d, x, y);
   }
 }
 
@@ -134,15 +125,7 @@ fn load_chunk(rows: Rows) {
   for (var d = 0u; d < steps; d++) {
     let x = qkv[rows.x_a + d];
     let y = chunk_y_at(rows.y_a + d);
-    set_chunk(0u, d, x, y);
-    if (HEAD_DIM_4 > 1u) { set_chunk(1u, d, x, y); }
-    if (HEAD_DIM_4 > 2u) { set_chunk(2u, d, x, y); }
-    if (HEAD_DIM_4 > 3u) { set_chunk(3u, d, x, y); }
-    if (HEAD_DIM_4 > 4u) { set_chunk(4u, d, x, y); }
-    if (HEAD_DIM_4 > 5u) { set_chunk(5u, d, x, y); }
-    if (HEAD_DIM_4 > 6u) { set_chunk(6u, d, x, y); }
-    if (HEAD_DIM_4 > 7u) { set_chunk(7u, d, x, y); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { set_chunk(n, d, x, y); }
+    #unroll (n < HEAD_DIM_4) set_chunk(n, d, x, y);
   }
 }
 
@@ -168,15 +151,7 @@ fn set_terms(own: Own, chunk: Chunk, number: u32, rows: Rows, masked: bool, head
   s0b = vec4f(); s1b = vec4f(); s2b = vec4f(); s3b = vec4f();
   d0a = vec4f(); d1a = vec4f(); d2a = vec4f(); d3a = vec4f();
   d0b = vec4f(); d1b = vec4f(); d2b = vec4f(); d3b = vec4f();
-  add_products(0u, rows);
-  if (HEAD_DIM_4 > 1u) { add_products(1u, rows); }
-  if (HEAD_DIM_4 > 2u) { add_products(2u, rows); }
-  if (HEAD_DIM_4 > 3u) { add_products(3u, rows); }
-  if (HEAD_DIM_4 > 4u) { add_products(4u, rows); }
-  if (HEAD_DIM_4 > 5u) { add_products(5u, rows); }
-  if (HEAD_DIM_4 > 6u) { add_products(6u, rows); }
-  if (HEAD_DIM_4 > 7u) { add_products(7u, rows); }
-  for (var n = 8u; n < HEAD_DIM_4; n++) { add_products(n, rows); }
+  #unroll (n < HEAD_DIM_4) add_products(n, rows);
   add_biases(own.t0, own.t1, own.t2, own.t3, chunk, number, head, lane);
   if (!ALIGNED || masked) { add_masks(own.t0, own.t1, own.t2, own.t3, chunk); }
 }

@@ -6,8 +6,8 @@
 // One invocation computes the pairs of four queries with four keys, so that a row that it loads serves four pairs. No
 // subgroups, no workgroup memory, no barriers: runs on every device.
 //
-// Numerics: f32, windows ascending. Queries and keys past the window's last token are computed on the last one's
-// address and not stored, as are invocations past the last group.
+// Numerics: f32, windows ascending. Queries and keys past the window's last token are not stored, nor is what
+// invocations past the last group compute.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -22,11 +22,8 @@ fn main(
   let block = id - unit * side * side;
   let head = unit % params.heads;
   let first = unit / params.heads * params.per_group;
-  let i = 4u * (block / side) + vec4u(0u, 1u, 2u, 3u);
-  let j = 4u * (block % side) + vec4u(0u, 1u, 2u, 3u);
-  let last = vec4u(tokens - 1u);
-  let query = min(i, last);
-  let key = min(j, last);
+  let query = 4u * (block / side) + vec4u(0u, 1u, 2u, 3u);
+  let key = 4u * (block % side) + vec4u(0u, 1u, 2u, 3u);
 
   let head_dim4 = params.head_dim / 4u;
   let row = 3u * params.heads * head_dim4;
@@ -65,10 +62,10 @@ fn main(
 
   if (first < params.windows) {
     let at = unit * tokens * tokens;
-    if (i.x < tokens) { store(at + i.x * tokens, j, tokens, sum[0]); }
-    if (i.y < tokens) { store(at + i.y * tokens, j, tokens, sum[1]); }
-    if (i.z < tokens) { store(at + i.z * tokens, j, tokens, sum[2]); }
-    if (i.w < tokens) { store(at + i.w * tokens, j, tokens, sum[3]); }
+    if (query.x < tokens) { store(at + query.x * tokens, key, tokens, sum[0]); }
+    if (query.y < tokens) { store(at + query.y * tokens, key, tokens, sum[1]); }
+    if (query.z < tokens) { store(at + query.z * tokens, key, tokens, sum[2]); }
+    if (query.w < tokens) { store(at + query.w * tokens, key, tokens, sum[3]); }
   }
 }
 

@@ -15,8 +15,8 @@
 // Chunks, biases and masks: subgroup-chunk.wgsl.
 //
 // Numerics: f32. The softmax is in powers of two (scale, bias and mask are multiplied by log₂e) and online: the sums
-// are rescaled with each chunk's maximum. Queries and keys past the window's last one are computed on clamped
-// addresses; such queries are not stored, such keys weigh 2^-1e30 = 0.
+// are rescaled with each chunk's maximum. Queries past the window's last one are not stored; keys past it
+// are the last once more and weigh 2^-1e30 = 0.
 
 const LANES_HOLD_KEYS: bool = false;
 
@@ -47,17 +47,16 @@ fn main(
   let tokens = params.window * params.window;
   let tiles = (tokens + 4u * SUBGROUP_SIZE - 1u) / (4u * SUBGROUP_SIZE);
   let id = group.y * groups.x + group.x;
-  let unit = min(id / tiles, params.windows * params.heads - 1u);
+  let unit = id / tiles;
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
   let straddles = place.border_y + place.border_x > 0u;
 
   let query = own_tokens(id - unit * tiles, lane);
-  let last = tokens - 1u;
-  let t0 = token_at(place, min(query.x, last));
-  let t1 = token_at(place, min(query.y, last));
-  let t2 = token_at(place, min(query.z, last));
-  let t3 = token_at(place, min(query.w, last));
+  let t0 = token_at(place, query.x);
+  let t1 = token_at(place, query.y);
+  let t2 = token_at(place, query.z);
+  let t3 = token_at(place, query.w);
   let pixel = vec4u(t0.pixel, t1.pixel, t2.pixel, t3.pixel);
 
   let row = 3u * params.heads * HEAD_DIM_4;
@@ -73,15 +72,7 @@ fn main(
     let own1 = scale * qkv[q_at.y + d];
     let own2 = scale * qkv[q_at.z + d];
     let own3 = scale * qkv[q_at.w + d];
-    set_queries(0u, d, own0, own1, own2, own3);
-    if (HEAD_DIM_4 > 1u) { set_queries(1u, d, own0, own1, own2, own3); }
-    if (HEAD_DIM_4 > 2u) { set_queries(2u, d, own0, own1, own2, own3); }
-    if (HEAD_DIM_4 > 3u) { set_queries(3u, d, own0, own1, own2, own3); }
-    if (HEAD_DIM_4 > 4u) { set_queries(4u, d, own0, own1, own2, own3); }
-    if (HEAD_DIM_4 > 5u) { set_queries(5u, d, own0, own1, own2, own3); }
-    if (HEAD_DIM_4 > 6u) { set_queries(6u, d, own0, own1, own2, own3); }
-    if (HEAD_DIM_4 > 7u) { set_queries(7u, d, own0, own1, own2, own3); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { set_queries(n, d, own0, own1, own2, own3); }
+    #unroll (n < HEAD_DIM_4) set_queries(n, d, own0, own1, own2, own3);
   }
   var largest = vec4f(NEVER);
   var total = vec4f();
@@ -97,29 +88,13 @@ fn main(
       for (var d = 0u; d < steps; d++) {
         let own_k = qkv[k_a + d];
         let own_v = qkv[v_a + d];
-        set_rows(0u, d, own_k, own_v);
-        if (HEAD_DIM_4 > 1u) { set_rows(1u, d, own_k, own_v); }
-        if (HEAD_DIM_4 > 2u) { set_rows(2u, d, own_k, own_v); }
-        if (HEAD_DIM_4 > 3u) { set_rows(3u, d, own_k, own_v); }
-        if (HEAD_DIM_4 > 4u) { set_rows(4u, d, own_k, own_v); }
-        if (HEAD_DIM_4 > 5u) { set_rows(5u, d, own_k, own_v); }
-        if (HEAD_DIM_4 > 6u) { set_rows(6u, d, own_k, own_v); }
-        if (HEAD_DIM_4 > 7u) { set_rows(7u, d, own_k, own_v); }
-        for (var n = 8u; n < HEAD_DIM_4; n++) { set_rows(n, d, own_k, own_v); }
+        #unroll (n < HEAD_DIM_4) set_rows(n, d, own_k, own_v);
       }
     }
 
     s0a = vec4f(); s1a = vec4f(); s2a = vec4f(); s3a = vec4f();
     s0b = vec4f(); s1b = vec4f(); s2b = vec4f(); s3b = vec4f();
-    add_scores(0u, k_a, k_b);
-    if (HEAD_DIM_4 > 1u) { add_scores(1u, k_a, k_b); }
-    if (HEAD_DIM_4 > 2u) { add_scores(2u, k_a, k_b); }
-    if (HEAD_DIM_4 > 3u) { add_scores(3u, k_a, k_b); }
-    if (HEAD_DIM_4 > 4u) { add_scores(4u, k_a, k_b); }
-    if (HEAD_DIM_4 > 5u) { add_scores(5u, k_a, k_b); }
-    if (HEAD_DIM_4 > 6u) { add_scores(6u, k_a, k_b); }
-    if (HEAD_DIM_4 > 7u) { add_scores(7u, k_a, k_b); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { add_scores(n, k_a, k_b); }
+    #unroll (n < HEAD_DIM_4) add_scores(n, k_a, k_b);
 
     add_biases(t0, t1, t2, t3, keys, chunk, head, lane);
     if (!ALIGNED || straddles) { add_masks(t0, t1, t2, t3, keys); }
@@ -133,15 +108,7 @@ fn main(
     let sums = vec4f(dot(s0a + s0b, one), dot(s1a + s1b, one), dot(s2a + s2b, one), dot(s3a + s3b, one));
     total = total * keep + sums;
 
-    add_values(0u, v_a, v_b, keep);
-    if (HEAD_DIM_4 > 1u) { add_values(1u, v_a, v_b, keep); }
-    if (HEAD_DIM_4 > 2u) { add_values(2u, v_a, v_b, keep); }
-    if (HEAD_DIM_4 > 3u) { add_values(3u, v_a, v_b, keep); }
-    if (HEAD_DIM_4 > 4u) { add_values(4u, v_a, v_b, keep); }
-    if (HEAD_DIM_4 > 5u) { add_values(5u, v_a, v_b, keep); }
-    if (HEAD_DIM_4 > 6u) { add_values(6u, v_a, v_b, keep); }
-    if (HEAD_DIM_4 > 7u) { add_values(7u, v_a, v_b, keep); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { add_values(n, v_a, v_b, keep); }
+    #unroll (n < HEAD_DIM_4) add_values(n, v_a, v_b, keep);
   }
 
   let out_at = vec4u(params.out_base + head * HEAD_DIM_4) + params.heads * HEAD_DIM_4 * pixel;
@@ -149,15 +116,7 @@ fn main(
   let stored = vec4<bool>(live) & (query < vec4u(tokens));
   let share = 1.0 / total;
   for (var d = 0u; d < steps; d++) {
-    pick_sums(0u, d);
-    if (HEAD_DIM_4 > 1u) { pick_sums(1u, d); }
-    if (HEAD_DIM_4 > 2u) { pick_sums(2u, d); }
-    if (HEAD_DIM_4 > 3u) { pick_sums(3u, d); }
-    if (HEAD_DIM_4 > 4u) { pick_sums(4u, d); }
-    if (HEAD_DIM_4 > 5u) { pick_sums(5u, d); }
-    if (HEAD_DIM_4 > 6u) { pick_sums(6u, d); }
-    if (HEAD_DIM_4 > 7u) { pick_sums(7u, d); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { pick_sums(n, d); }
+    #unroll (n < HEAD_DIM_4) pick_sums(n, d);
     if (stored.x) { out[out_at.x + d] = r0 * share.x; }
     if (stored.y) { out[out_at.y + d] = r1 * share.y; }
     if (stored.z) { out[out_at.z + d] = r2 * share.z; }

@@ -11,7 +11,7 @@
 //
 // Numerics: f32. The softmax is in powers of two (scale, bias and mask are multiplied by log₂e) and online: the sums
 // are rescaled with each group's maximum. A group's missing keys, where the window is not a multiple of 4, weigh
-// 2^-1e30 = 0. Invocations past the last query compute the last and do not store.
+// 2^-1e30 = 0. Invocations past the last query store nothing.
 
 const LOG2_E: f32 = 1.4426950408889634;
 const MASK: f32 = -100.0 * LOG2_E;
@@ -29,9 +29,8 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let tokens = params.window * params.window;
-  let id = (group.y * groups.x + group.x) * WORKGROUP_X + local;
+  let query = (group.y * groups.x + group.x) * WORKGROUP_X + local;
   let queries = params.windows * params.heads * tokens;
-  let query = min(id, queries - 1u);
   let unit = query / tokens;
   let head = unit % params.heads;
   let place = place_of_window(unit / params.heads);
@@ -42,15 +41,7 @@ fn main(
   let k_part = params.qkv_base + (params.heads + head) * HEAD_DIM_4;
   let v_part = k_part + params.heads * HEAD_DIM_4;
   let scale = params.scale * LOG2_E;
-  load_query(0u, q_at, scale);
-  if (HEAD_DIM_4 > 1u) { load_query(1u, q_at, scale); }
-  if (HEAD_DIM_4 > 2u) { load_query(2u, q_at, scale); }
-  if (HEAD_DIM_4 > 3u) { load_query(3u, q_at, scale); }
-  if (HEAD_DIM_4 > 4u) { load_query(4u, q_at, scale); }
-  if (HEAD_DIM_4 > 5u) { load_query(5u, q_at, scale); }
-  if (HEAD_DIM_4 > 6u) { load_query(6u, q_at, scale); }
-  if (HEAD_DIM_4 > 7u) { load_query(7u, q_at, scale); }
-  for (var n = 8u; n < HEAD_DIM_4; n++) { load_query(n, q_at, scale); }
+  #unroll (n < HEAD_DIM_4) load_query(n, q_at, scale);
   var largest = NEVER;
   var total = 0.0;
 
@@ -65,15 +56,7 @@ fn main(
         let k = k_part + row * key.pixel;
         score = table[(own.offset + table_centre() - key.offset) * params.heads + head] * LOG2_E;
         score += select(0.0, MASK, key.region != own.region);
-        add_score(0u, k);
-        if (HEAD_DIM_4 > 1u) { add_score(1u, k); }
-        if (HEAD_DIM_4 > 2u) { add_score(2u, k); }
-        if (HEAD_DIM_4 > 3u) { add_score(3u, k); }
-        if (HEAD_DIM_4 > 4u) { add_score(4u, k); }
-        if (HEAD_DIM_4 > 5u) { add_score(5u, k); }
-        if (HEAD_DIM_4 > 6u) { add_score(6u, k); }
-        if (HEAD_DIM_4 > 7u) { add_score(7u, k); }
-        for (var n = 8u; n < HEAD_DIM_4; n++) { add_score(n, k); }
+        #unroll (n < HEAD_DIM_4) add_score(n, k);
         weights = select(weights, vec4f(score), places == vec4u(at - x));
         v = select(v, vec4u(v_part + row * key.pixel), places == vec4u(at - x));
       }
@@ -83,40 +66,16 @@ fn main(
       weights = exp2(weights - now);
       largest = now;
       total = total * keep + dot(weights, vec4f(1.0));
-      rescale(0u, keep);
-      if (HEAD_DIM_4 > 1u) { rescale(1u, keep); }
-      if (HEAD_DIM_4 > 2u) { rescale(2u, keep); }
-      if (HEAD_DIM_4 > 3u) { rescale(3u, keep); }
-      if (HEAD_DIM_4 > 4u) { rescale(4u, keep); }
-      if (HEAD_DIM_4 > 5u) { rescale(5u, keep); }
-      if (HEAD_DIM_4 > 6u) { rescale(6u, keep); }
-      if (HEAD_DIM_4 > 7u) { rescale(7u, keep); }
-      for (var n = 8u; n < HEAD_DIM_4; n++) { rescale(n, keep); }
+      #unroll (n < HEAD_DIM_4) rescale(n, keep);
       for (var at = x; at < end; at++) {
-        add_value(0u, v[at - x], weights[at - x]);
-        if (HEAD_DIM_4 > 1u) { add_value(1u, v[at - x], weights[at - x]); }
-        if (HEAD_DIM_4 > 2u) { add_value(2u, v[at - x], weights[at - x]); }
-        if (HEAD_DIM_4 > 3u) { add_value(3u, v[at - x], weights[at - x]); }
-        if (HEAD_DIM_4 > 4u) { add_value(4u, v[at - x], weights[at - x]); }
-        if (HEAD_DIM_4 > 5u) { add_value(5u, v[at - x], weights[at - x]); }
-        if (HEAD_DIM_4 > 6u) { add_value(6u, v[at - x], weights[at - x]); }
-        if (HEAD_DIM_4 > 7u) { add_value(7u, v[at - x], weights[at - x]); }
-        for (var n = 8u; n < HEAD_DIM_4; n++) { add_value(n, v[at - x], weights[at - x]); }
+        #unroll (n < HEAD_DIM_4) add_value(n, v[at - x], weights[at - x]);
       }
     }
   }
 
-  if (id < queries) {
+  if (query < queries) {
     let out_at = params.out_base + (own.pixel * params.heads + head) * HEAD_DIM_4;
-    store(0u, out_at, total);
-    if (HEAD_DIM_4 > 1u) { store(1u, out_at, total); }
-    if (HEAD_DIM_4 > 2u) { store(2u, out_at, total); }
-    if (HEAD_DIM_4 > 3u) { store(3u, out_at, total); }
-    if (HEAD_DIM_4 > 4u) { store(4u, out_at, total); }
-    if (HEAD_DIM_4 > 5u) { store(5u, out_at, total); }
-    if (HEAD_DIM_4 > 6u) { store(6u, out_at, total); }
-    if (HEAD_DIM_4 > 7u) { store(7u, out_at, total); }
-    for (var n = 8u; n < HEAD_DIM_4; n++) { store(n, out_at, total); }
+    #unroll (n < HEAD_DIM_4) store(n, out_at, total);
   }
 }
 
