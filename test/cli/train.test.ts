@@ -1,7 +1,7 @@
 /** prepare, train and eval, one after the other as a user would, on small pictures with a small VAE. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readImage, resizeImage, writeImage } from '@lua-webgpu/lua-model';
+import { type RgbImage, readImage, resizeImage, writeImage } from '@lua-webgpu/lua-model';
 import { psnr } from '@lua-webgpu/train';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { noisePicture, smoothPicture } from '../support/pictures.ts';
@@ -88,11 +88,18 @@ describe('train', () => {
   });
 
   it('with --profile estimates and says where a step goes, writing nothing', async () => {
-    const { report } = await json('train', at('small.yaml'), '--profile', '--set', 'stages.0.steps=1000');
+    const settings = ['stages.0.steps=1000', 'stages.1.heads.scales=[2]', 'stages.2.heads.scales=[4]'];
+    const set = settings.flatMap((setting) => ['--set', setting]);
+    const { report } = await json('train', at('small.yaml'), '--profile', ...set);
     expect(report.stages.map(({ stage }: { stage: string }) => stage)).toEqual(['I', 'II', 'III']);
     const [first, second] = report.stages;
     expect(first.trainableParameters).toBe(second.trainableParameters);
-    expect(first.seconds).toBeCloseTo((1000 * first.msPerStep) / 1000, 6);
+    const [joint, drawn] = first.phases;
+    expect([joint, drawn].map(({ heads, steps }) => [heads, steps])).toEqual([
+      [2, 600],
+      [1, 400],
+    ]);
+    expect(first.seconds).toBeCloseTo((600 * joint.msPerStep + 400 * drawn.msPerStep) / 1000, 6);
     expect(first.peakBytes).toBeGreaterThan(0);
     expect(Object.keys(first.profile.parts)).toEqual([
       'data',
@@ -102,7 +109,7 @@ describe('train', () => {
       'readback',
     ]);
     const { idleShare, gpuMs } = first.profile;
-    expect(idleShare).toBeCloseTo(1 - gpuMs / first.msPerStep, 9);
+    expect(idleShare).toBeCloseTo(1 - gpuMs / joint.msPerStep, 9);
     expect(existsSync(at('runs'))).toBe(false);
   });
 
@@ -131,6 +138,13 @@ describe('train', () => {
   });
 });
 
+/** PSNR of what `upscale` makes of a 64×64 picture at half its size, which goes through a file of 8 bits here. */
+async function upscaledPsnr(options: readonly string[], picture: RgbImage): Promise<number> {
+  await writeImage(at('small.png'), resizeImage(picture, 32, 32));
+  await json('upscale', at('small.png'), ...options, '--scale', '2', '--out', at('large.png'));
+  return psnr((await readImage(at('large.png'))).image, picture);
+}
+
 describe('eval', () => {
   it('measures the trained network and the baselines as the other commands would', async () => {
     const weights = join(resumed.report.checkpoint, 'ema.safetensors');
@@ -157,15 +171,21 @@ describe('eval', () => {
     expect(report.ways.round_trip.original.psnr).toBeCloseTo(roundtrip.mean.psnr, 3);
     expect(report.ways.round_trip.decoded.psnr).toBeNull();
 
-    // The photo made smaller goes through a file of 8 bits here.
-    await writeImage(at('small.png'), resizeImage(crop, 32, 32));
-    await json('upscale', at('small.png'), ...options, '--scale', '2', '--out', at('large.png'));
-    const { image } = await readImage(at('large.png'));
-    expect(Math.abs(report.ways.lua.original.psnr - psnr(image, crop))).toBeLessThan(0.1);
+    expect(Math.abs(report.ways.lua.original.psnr - (await upscaledPsnr(options, crop)))).toBeLessThan(0.1);
 
     expect(JSON.parse(readFileSync(at('eval', 'eval.json'), 'utf8')).ways).toEqual(report.ways);
     expect(readFileSync(at('eval', 'eval.md'), 'utf8')).toMatch(/^×2, means over 1 photographs/);
     expect(readFileSync(at('eval', 'eval.svg'), 'utf8')).toMatch(/^<svg/);
+  });
+
+  it('gives a model that was trained in the diffusion scale what it was trained on', async () => {
+    const weights = join(resumed.report.checkpoint, 'ema.safetensors');
+    const options = ['--weights', weights, '--vae', vae, '--model-scale', 'diffusion'];
+    const picture = at('photos', 'b.png');
+    const { report } = await json('eval', ...options, '--photos', picture, '--scale', '2', '--crop', '64');
+    expect(report.modelScale).toBe('diffusion');
+    const { image } = await readImage(picture);
+    expect(Math.abs(report.ways.lua.original.psnr - (await upscaledPsnr(options, image)))).toBeLessThan(0.1);
   });
 
   it('refuses a scale other than 2 and 4, and a folder without pictures', async () => {

@@ -24,6 +24,11 @@ export const shared = {
     choices: ['decoder', 'diffusion'],
     about: 'the scale that the latent is in, see below',
   },
+  modelScale: {
+    type: 'string',
+    choices: ['decoder', 'diffusion'],
+    about: 'the scale of the latents that the model was trained on',
+  },
   size: {
     type: 'string',
     placeholder: 'HxW',

@@ -28,6 +28,7 @@ const spec = {
     },
     vae: { ...shared.vae, required: true },
     profile: shared.profile,
+    'model-scale': { ...shared.modelScale, about: `${shared.modelScale.about}; default: decoder` },
     photos: {
       type: 'string',
       placeholder: 'PATH',
@@ -50,6 +51,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const { output, signal } = context;
   const scale = Number(parsed.required('scale'));
   const crop = parsed.count('crop') ?? 512;
+  const modelScale = parsed.text('model-scale') === 'diffusion' ? 'diffusion' : 'decoder';
   const paths = await listPhotos(parsed.texts('photos'));
   const source = { weights: parsed.required('weights'), config: parsed.text('config'), preset: undefined };
   const evaluated = await withDevice(parsed.text('adapter'), context, async (device) => {
@@ -61,7 +63,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
       output.progress('evaluating', done, paths.length);
       const { image } = await readPhoto(path, { maxPixels: parsed.count('max-pixels') }, output);
       const photo = { name: basename(path), image };
-      results.push(await evaluatePhoto(device, model, vae.network, photo, { scale, crop }));
+      results.push(await evaluatePhoto(device, model, vae.network, photo, { scale, crop, modelScale }));
     }
     return { results, weights, vae: vae.describe(), adapter: device.adapter };
   });
@@ -69,7 +71,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const { results, ...about } = evaluated;
   const summary = summarise(results, scale);
   const photos = results.map(({ latents: _, ...rest }) => rest);
-  const report = { ...about, crop, ...summary, perPhoto: photos };
+  const report = { ...about, crop, modelScale, ...summary, perPhoto: photos };
   const out = parsed.text('out');
   if (out !== undefined) await writeReports(out, report, markdownOf(summary), plotOf(summary));
   output.result(report);

@@ -112,11 +112,15 @@ function describe({
   stage,
   trainableParameters,
   peakBytes,
-  msPerStep,
+  phases,
   seconds,
   profile,
 }: StageRehearsal): string[] {
-  const head = `stage ${stage}: ${trainableParameters} parameters that learn, ${mebibytes(peakBytes)} of GPU memory at the peak, ${msPerStep.toFixed(0)} ms per step, ${(seconds / 3600).toFixed(2)} h`;
+  const times = phases.map(
+    ({ heads, steps, msPerStep }) =>
+      `${steps} steps of ${msPerStep.toFixed(0)} ms with ${heads === 1 ? 'one head' : `${heads} heads`}`,
+  );
+  const head = `stage ${stage}: ${trainableParameters} parameters that learn, ${mebibytes(peakBytes)} of GPU memory at the peak, ${times.join(', ')}, ${(seconds / 3600).toFixed(2)} h`;
   if (!profile) return [head];
   const parts = Object.entries(profile.parts).map(
     ([part, { wallMs, gpuMs }]) =>
@@ -126,7 +130,8 @@ function describe({
     ({ kernel, dispatches, ms, flops }) =>
       `  ${kernel.padEnd(40)} ${String(dispatches).padStart(5)} × ${ms.toFixed(1).padStart(9)} ms ${(flops / ms / 1e6).toFixed(1).padStart(7)} GFLOP/s`,
   );
-  const idle = `  GPU ${profile.gpuMs.toFixed(1)} ms of ${msPerStep.toFixed(1)} ms: ${(100 * profile.idleShare).toFixed(1)} % of a step is not the GPU's`;
+  const wallMs = profile.gpuMs / (1 - profile.idleShare);
+  const idle = `  GPU ${profile.gpuMs.toFixed(1)} ms of ${wallMs.toFixed(1)} ms: ${(100 * profile.idleShare).toFixed(1)} % of a step is not the GPU's`;
   return [head, ...parts, idle, ...kernels];
 }
 

@@ -62,11 +62,7 @@ const spec = {
       ...shared.latentScale,
       about: 'the scale that IN is in; diffusion is converted for the model and back for OUT, see below',
     },
-    'model-scale': {
-      type: 'string',
-      choices: ['decoder', 'diffusion'],
-      about: 'the scale that the model was trained in, see below',
-    },
+    'model-scale': { ...shared.modelScale, about: `${shared.modelScale.about}, see below` },
     profile: shared.profile,
     size: shared.size,
     'max-pixels': shared.maxPixels,

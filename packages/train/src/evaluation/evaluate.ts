@@ -12,7 +12,7 @@ import {
 } from '@lua-webgpu/lua-model';
 import { openScope } from '@lua-webgpu/tensor';
 import { psnr, ssim, ssimY } from '../metrics/index.ts';
-import { baselines, type LatentPair, luaUpscaler, type Upscaler } from './upscalers.ts';
+import { baselines, diffusionLuaUpscaler, type LatentPair, luaUpscaler, type Upscaler } from './upscalers.ts';
 
 /** How close a picture is to another. */
 export interface Closeness {
@@ -49,6 +49,8 @@ export interface EvaluateOptions {
   readonly scale: number;
   /** Side of the centre crop in pixels; where a side of the photograph is smaller, that side. */
   readonly crop: number;
+  /** The scale of the latents that the model was trained on; default `decoder`. */
+  readonly modelScale?: 'decoder' | 'diffusion' | undefined;
 }
 
 /**
@@ -62,7 +64,7 @@ export async function evaluatePhoto(
   model: Lua,
   vae: Vae,
   photo: { readonly name: string; readonly image: RgbImage },
-  { scale, crop }: EvaluateOptions,
+  { scale, crop, modelScale = 'decoder' }: EvaluateOptions,
 ): Promise<PhotoResult> {
   const original = centre(photo.image, crop, vae.stride * scale);
   const { width, height } = original;
@@ -71,7 +73,8 @@ export async function evaluatePhoto(
     hr: await encode(device, vae, original),
     lr: await encode(device, vae, resizeImage(original, width / scale, height / scale)),
   };
-  const ways: Record<string, Upscaler> = { lua: luaUpscaler(model, vae), ...baselines(vae) };
+  const lua = modelScale === 'diffusion' ? diffusionLuaUpscaler : luaUpscaler;
+  const ways: Record<string, Upscaler> = { lua: lua(model, vae), ...baselines(vae) };
   const made = new Map<string, { image: RgbImage; latent: HostLatent | undefined; seconds: number }>();
   for (const [name, way] of Object.entries(ways)) {
     using scope = openScope(device);
@@ -86,7 +89,7 @@ export async function evaluatePhoto(
     });
   }
   const decoded = made.get('round_trip')?.image as RgbImage;
-  const lua = made.get('lua')?.latent as HostLatent;
+  const upscaled = made.get('lua')?.latent as HostLatent;
   const measured = [...made].map(([name, { image, latent, seconds }]): [string, Measured] => [
     name,
     {
@@ -101,7 +104,7 @@ export async function evaluatePhoto(
     width,
     height,
     measured: Object.fromEntries(measured),
-    latents: { ...pair, lua },
+    latents: { ...pair, lua: upscaled },
   };
 }
 

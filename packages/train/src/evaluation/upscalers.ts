@@ -1,4 +1,12 @@
-import { decodeTiled, type HostLatent, type Lua, upscale, type Vae } from '@lua-webgpu/lua-model';
+import {
+  decodeTiled,
+  type HostLatent,
+  type Lua,
+  toDecoder,
+  toDiffusion,
+  upscale,
+  type Vae,
+} from '@lua-webgpu/lua-model';
 import {
   resize2d,
   type Scope,
@@ -29,6 +37,17 @@ export const luaUpscaler =
   (model: Lua, vae: Vae): Upscaler =>
   async (scope, { lr, scale }) => {
     const latent = await upscale(model, scope.tensor(lr.data, lr.shape), { scale });
+    return { latent, pixels: await decodeTiled(vae, latent) };
+  };
+
+/** A network that was trained on latents in the diffusion scale, then one decode. */
+export const diffusionLuaUpscaler =
+  (model: Lua, vae: Vae): Upscaler =>
+  async (scope, { lr, scale }) => {
+    const input = scope.tensor(toDiffusion(lr.data, lr.shape, vae.profile), lr.shape);
+    const output = await upscale(model, input, { scale });
+    const values = toDecoder(await output.readFloats(), output.shape, vae.profile);
+    const latent = scope.tensor(values, output.shape);
     return { latent, pixels: await decodeTiled(vae, latent) };
   };
 

@@ -2,5 +2,11 @@
 
 export { TrainingError } from './errors.ts';
 export { planStep, type StepPlan } from './plan.ts';
-export { type RehearsalOptions, rehearse, type StageRehearsal, type StepProfile } from './rehearsal.ts';
+export {
+  type PhaseRehearsal,
+  type RehearsalOptions,
+  rehearse,
+  type StageRehearsal,
+  type StepProfile,
+} from './rehearsal.ts';
 export { type TrainOptions, type TrainResult, train } from './train.ts';

@@ -1,5 +1,5 @@
 import type { Device, KernelTime } from '@lua-webgpu/kernels';
-import type { TrainConfig } from '../config/index.ts';
+import { jointSteps, type StageConfig, type TrainConfig } from '../config/index.ts';
 import { openDataset } from '../data/index.ts';
 import { checkData } from './data-check.ts';
 import { initialWeights } from './initial.ts';
@@ -11,7 +11,7 @@ import { Workbench } from './workbench.ts';
 
 export interface RehearsalOptions {
   readonly open: () => Promise<Device>;
-  /** Steps that are timed, after two that compile kernels and fill the pool. */
+  /** Steps that are timed of each phase, after two that compile kernels and fill the pool. */
   readonly steps: number;
   /** Measure where the time of a step goes, too. */
   readonly profile: boolean;
@@ -24,11 +24,21 @@ export interface StageRehearsal {
   readonly trainableParameters: number;
   /** Device memory at the worst moment, bytes. */
   readonly peakBytes: number;
+  /** What a step takes while all heads are trained, and while one is drawn per step. */
+  readonly phases: readonly PhaseRehearsal[];
+  /** Steps times medians; or the stage's own limit where that is shorter. */
+  readonly seconds: number;
+  /** Of steps of the first phase. */
+  readonly profile: StepProfile | undefined;
+}
+
+/** Steps of a stage that train the same number of heads. */
+export interface PhaseRehearsal {
+  /** Heads that a step trains. */
+  readonly heads: number;
+  readonly steps: number;
   /** Median of one step, milliseconds. */
   readonly msPerStep: number;
-  /** Steps times the median; or the stage's own limit where that is shorter. */
-  readonly seconds: number;
-  readonly profile: StepProfile | undefined;
 }
 
 export interface StepProfile {
@@ -68,26 +78,54 @@ async function rehearseStage(
 ): Promise<StageRehearsal> {
   const { stage, device } = state;
   const loader = bench.loader(index);
-  let next = 0;
-  const step = (span?: Span) => {
-    signal?.throwIfAborted();
-    return trainStep(state, loader, planStep(config, index, next++), span);
+  const stepOf = (phase: Phase) => {
+    let next = 0;
+    return (span?: Span) => {
+      signal?.throwIfAborted();
+      return trainStep(state, loader, planStep(config, index, phase.first + (next++ % phase.steps)), span);
+    };
   };
-  await step();
-  await step();
-  device.resetPeakMemory();
-  const walls: number[] = [];
-  for (let i = 0; i < steps; i++) walls.push((await step()).ms.wall);
-  const peakBytes = device.memory().peak;
-  const msPerStep = median(walls);
+  let peakBytes = 0;
+  let profiled: StepProfile | undefined;
+  const phases: PhaseRehearsal[] = [];
+  for (const phase of phasesOf(stage)) {
+    const step = stepOf(phase);
+    await step();
+    await step();
+    device.resetPeakMemory();
+    const walls: number[] = [];
+    for (let i = 0; i < steps; i++) walls.push((await step()).ms.wall);
+    peakBytes = Math.max(peakBytes, device.memory().peak);
+    const msPerStep = median(walls);
+    phases.push({ heads: phase.heads, steps: phase.steps, msPerStep });
+    if (profile && phase.first === 0) profiled = await profileSteps(device, steps, msPerStep, step);
+  }
+  const seconds = phases.reduce((sum, phase) => sum + (phase.steps * phase.msPerStep) / 1000, 0);
   return {
     stage: stage.name,
     trainableParameters: state.trainableParameters,
     peakBytes,
-    msPerStep,
-    seconds: Math.min((stage.steps * msPerStep) / 1000, 60 * (stage.max_minutes ?? Number.POSITIVE_INFINITY)),
-    profile: profile ? await profileSteps(device, steps, msPerStep, step) : undefined,
+    phases,
+    seconds: Math.min(seconds, 60 * (stage.max_minutes ?? Number.POSITIVE_INFINITY)),
+    profile: profiled,
   };
+}
+
+interface Phase {
+  /** Number of its first step in the stage. */
+  readonly first: number;
+  readonly steps: number;
+  readonly heads: number;
+}
+
+function phasesOf(stage: StageConfig): Phase[] {
+  const { scales } = stage.heads;
+  const joint = scales.length > 1 ? jointSteps(stage) : stage.steps;
+  const phases = [
+    { first: 0, steps: joint, heads: scales.length },
+    { first: joint, steps: stage.steps - joint, heads: 1 },
+  ];
+  return phases.filter(({ steps }) => steps > 0);
 }
 
 async function profileSteps(
