@@ -11,6 +11,7 @@ import {
   unsupported,
 } from '../wgsl/index.ts';
 import { GpuBuffer } from './buffer.ts';
+import { Capture, CaptureNotes } from './capture.ts';
 import { type Dispatch, Dispatcher } from './dispatcher.ts';
 import { deviceLost, inErrorScopes, refused } from './error-scopes.ts';
 import { Failures } from './failures.ts';
@@ -64,6 +65,7 @@ export class Device {
   readonly #recorder: Recorder;
   readonly #transfer: Transfer;
   readonly #poison: Poison | undefined;
+  #notes: CaptureNotes | undefined;
   #tellLost: (error: DeviceLostError) => void = () => undefined;
 
   constructor(gpu: GPUDevice, options: DeviceOptions) {
@@ -101,8 +103,13 @@ export class Device {
     this.#recorder = new Recorder(gpu, ring, open, (kernels, submit) => this.#submit(kernels, submit));
     this.#transfer = new Transfer(gpu, this.#recorder, watch);
     this.tables = new TableCache(
-      (data, label) => this.upload(data, label),
+      (data, label) => {
+        const table = this.allocate(data.byteLength, label);
+        this.#write(table, 0, data);
+        return table;
+      },
       ({ id }) => this.#pool.failureOf(id) !== undefined,
+      () => this.#notes === undefined,
     );
     this.leaks = options.onLeak && new LeakReports(options.onLeak);
     this.#poison = options.poison ? new Poison(gpu, this.#recorder) : undefined;
@@ -131,9 +138,14 @@ export class Device {
   /**
    * Overwrites part of a buffer, after what is recorded already. Offset and length in bytes, multiples of 4 (the
    * length unless it ends the buffer).
-   * @throws KernelError `kernel-range`, LifetimeError, DeviceLostError
+   * @throws KernelError `kernel-range`, `kernel-capture`; LifetimeError, DeviceLostError
    */
   write(buffer: GpuBuffer, offset: number, data: ArrayBufferView): void {
+    this.#refuseInCapture('an upload');
+    this.#write(buffer, offset, data);
+  }
+
+  #write(buffer: GpuBuffer, offset: number, data: ArrayBufferView): void {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     const overwritten = offset === 0 && bytes.byteLength >= buffer.byteLength;
     this.#checkBuffer(buffer, 'write', overwritten);
@@ -191,6 +203,7 @@ export class Device {
     this.#failures.throwIfFatal();
     const prepared = this.#dispatcher.prepare(kernel, dispatch);
     if (!prepared) return;
+    this.#notes?.note(prepared.ranges, prepared.written);
     for (const buffer of prepared.written) buffer.writtenBy = this.#failures.serial;
     this.#recorder.dispatch(prepared.command);
   }
@@ -212,6 +225,7 @@ export class Device {
         'Copy by way of a third buffer.',
       );
     }
+    this.#notes?.note([from, to], [to]);
     to.writtenBy = this.#failures.serial;
     const [source, target] = [from.base + fromOffset, to.base + toOffset];
     this.#recorder.copy(from.gpu, source, to.gpu, target, wholeWords(bytes));
@@ -220,6 +234,7 @@ export class Device {
   /** Records filling a whole buffer with zeros. */
   clear(buffer: GpuBuffer): void {
     this.#checkBuffer(buffer, 'clear', !buffer.isView);
+    this.#notes?.note([buffer], [buffer]);
     buffer.writtenBy = this.#failures.serial;
     const bytes = wholeWords(buffer.byteLength);
     if (bytes > 0) this.#recorder.clear(buffer.gpu, buffer.base, bytes);
@@ -228,9 +243,10 @@ export class Device {
   /**
    * Submits what is recorded and copies bytes back; offset in bytes, a multiple of 4.
    * @throws DeviceLostError, GpuValidationError, AllocationError, ShaderError for anything that went wrong so far
-   * @throws KernelError `kernel-range`, LifetimeError
+   * @throws KernelError `kernel-range`, `kernel-capture`; LifetimeError
    */
   async read(buffer: GpuBuffer, offset = 0, bytes = buffer.byteLength - offset): Promise<ArrayBuffer> {
+    this.#refuseInCapture('a read-back');
     this.#checkBuffer(buffer, 'read');
     const padded = wholeWords(bytes);
     checkTransfer('read', buffer, offset, padded);
@@ -270,6 +286,56 @@ export class Device {
     } finally {
       timer.destroy();
     }
+  }
+
+  /**
+   * Runs `work`, which records commands, and keeps them to be recorded again. Everything that it allocates and does not
+   * hand out is reused inside, and stays with the capture; what a replay reads and writes are the buffers of this run.
+   * So operands that change between replays are buffers from outside `work`, written or copied into before a replay,
+   * and not released inside.
+   *
+   * @param work synchronous, without uploads and read-backs; tables are made as needed
+   * @throws KernelError `kernel-capture` for an upload, a read-back, a promise, or a capture inside; what `work` throws
+   */
+  capture<T>(work: () => T): { readonly result: T; readonly capture: Capture } {
+    this.#failures.throwIfFatal();
+    this.#refuseInCapture('a capture');
+    const notes = new CaptureNotes();
+    this.#notes = notes;
+    this.#pool.beginCapture();
+    this.#recorder.captureIn(notes.commands);
+    let captured = false;
+    try {
+      const result = work();
+      if (result instanceof Promise) throw asynchronous();
+      captured = true;
+      return { result, capture: this.#captureOf(notes) };
+    } finally {
+      this.#notes = undefined;
+      this.#recorder.captureIn(undefined);
+      this.#pool.endCapture(captured ? notes.named : new Set());
+    }
+  }
+
+  #captureOf(notes: CaptureNotes): Capture {
+    const [results, operands] = [notes.results(), notes.operands()];
+    const replay = () => {
+      this.#failures.throwIfFatal();
+      this.#refuseInCapture('a replay');
+      for (const buffer of operands) if (!buffer.released) this.#checkBuffer(buffer, 'replay');
+      for (const command of notes.commands) command();
+      for (const buffer of results) buffer.writtenBy = this.#failures.serial;
+    };
+    return new Capture(notes.commands.length, replay, () => this.#pool.letGo(notes.named));
+  }
+
+  #refuseInCapture(what: string): void {
+    if (!this.#notes) return;
+    throw new KernelError(
+      'kernel-capture',
+      `${what} while work is captured, which a replay could not repeat`,
+      'Do it before device.capture, or after.',
+    );
   }
 
   /** Bytes of device memory in use, in tables, free in the pool, and the highest use so far. */
@@ -332,3 +398,10 @@ export class Device {
     if (damage) throw damage;
   }
 }
+
+const asynchronous = () =>
+  new KernelError(
+    'kernel-capture',
+    'device.capture got work that is asynchronous: only what it recorded until its first await would be captured',
+    'Capture a synchronous function, such as the forward pass of a module.',
+  );

@@ -26,6 +26,8 @@ export interface Dispatch<B extends Record<string, Binding>, P extends Record<st
 
 export interface Prepared {
   readonly command: Command;
+  /** Every operand. */
+  readonly ranges: readonly BufferRange[];
   /** What the kernel writes. */
   readonly written: readonly GpuBuffer[];
 }
@@ -90,7 +92,7 @@ export class Dispatcher {
       grid,
       flops: kernel.cost(params, constants).flops,
     };
-    return { command, written: written.map(bufferOf) };
+    return { command, ranges, written: written.map(bufferOf) };
   }
 
   /** Lets go of the buffers that bind groups name. */

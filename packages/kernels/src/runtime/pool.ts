@@ -1,6 +1,7 @@
 import type { Limits } from '../capabilities.ts';
 import { AllocationError } from '../errors.ts';
 import { inErrorScopes, outOfMemory } from './error-scopes.ts';
+import { HeldBuffers } from './held.ts';
 
 /**
  * Bytes of device memory. `inUse` leaves out the constant `tables` that the device keeps, `peak` has them.
@@ -43,6 +44,7 @@ export class BufferPool {
   readonly #budget: number;
   readonly #free = new Map<number, PooledBuffer[]>();
   readonly #lent = new Map<number, PooledBuffer>();
+  readonly #held = new HeldBuffers();
   /** Why the device could not allocate a buffer that was lent meanwhile. */
   readonly #broken = new Map<number, Error>();
   #inUse = 0;
@@ -74,6 +76,11 @@ export class BufferPool {
       );
     }
     const capacity = Math.min(sizeClass(bytes), this.#limit);
+    const spare = this.#held.takeSpare(capacity);
+    if (spare) {
+      this.#lent.set(spare.id, spare);
+      return spare;
+    }
     if (this.#inUse + capacity > this.#budget) throw this.#overBudget(bytes, label);
     const reused = this.#free.get(capacity)?.pop();
     if (reused) this.#pooled -= capacity;
@@ -89,15 +96,26 @@ export class BufferPool {
     const buffer = this.#lent.get(id);
     if (!buffer) return;
     this.#lent.delete(id);
-    this.#inUse -= buffer.capacity;
     if (this.#broken.delete(id)) {
+      this.#inUse -= buffer.capacity;
       buffer.gpu.destroy();
       return;
     }
-    this.#pooled += buffer.capacity;
-    const list = this.#free.get(buffer.capacity);
-    if (list) list.push(buffer);
-    else this.#free.set(buffer.capacity, [buffer]);
+    if (!this.#held.keeps(buffer)) this.#putBack(buffer);
+  }
+
+  /** From here on what is given back goes to those who take next, and to nobody else: work is being captured. */
+  beginCapture(): void {
+    this.#held.begin();
+  }
+
+  /** Holds the buffers that the captured work names, in use until `letGo`, whoever gives them back. */
+  endCapture(named: ReadonlySet<number>): void {
+    for (const buffer of this.#held.end(named)) this.#putBack(buffer);
+  }
+
+  letGo(named: ReadonlySet<number>): void {
+    for (const buffer of this.#held.letGo(named)) this.#putBack(buffer);
   }
 
   /** A number for a buffer that the caller brought, distinct from those of the pool. */
@@ -129,7 +147,8 @@ export class BufferPool {
 
   /** Destroys every buffer, those that are lent as well. */
   destroy(): void {
-    for (const { gpu } of [...this.#lent.values(), ...[...this.#free.values()].flat()]) gpu.destroy();
+    const all = [...this.#lent.values(), ...this.#held.clear(), ...[...this.#free.values()].flat()];
+    for (const { gpu } of all) gpu.destroy();
     this.#lent.clear();
     this.#free.clear();
     this.#broken.clear();
@@ -150,6 +169,14 @@ export class BufferPool {
 
   resetPeak(): void {
     this.#peak = this.#inUse;
+  }
+
+  #putBack(buffer: PooledBuffer): void {
+    this.#inUse -= buffer.capacity;
+    this.#pooled += buffer.capacity;
+    const list = this.#free.get(buffer.capacity);
+    if (list) list.push(buffer);
+    else this.#free.set(buffer.capacity, [buffer]);
   }
 
   #new(capacity: number): PooledBuffer {

@@ -38,6 +38,7 @@ export class Recorder {
   #copies = 0;
   #flops = 0;
   #timer: GpuTimer | undefined;
+  #captured: (() => void)[] | undefined;
 
   /** @param onOpen called before the first command of a submission  @param onSubmit calls `submit` once */
   constructor(
@@ -58,7 +59,13 @@ export class Recorder {
     this.#timer = timer;
   }
 
+  /** Adds to `commands` what records each command again, until this is called with undefined. */
+  captureIn(commands: (() => void)[] | undefined): void {
+    this.#captured = commands;
+  }
+
   dispatch(command: Command): void {
+    this.#captured?.push(() => this.dispatch(command));
     const pass = this.#timer ? this.#timedPass(command, this.#timer) : this.#openPass();
     if (this.#pipeline !== command.pipeline) {
       pass.setPipeline(command.pipeline);
@@ -80,11 +87,13 @@ export class Recorder {
   }
 
   copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
+    this.#captured?.push(() => this.copy(from, fromOffset, to, toOffset, bytes));
     this.#betweenPasses().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
     this.#countCopy();
   }
 
   clear(buffer: GPUBuffer, offset: number, bytes: number): void {
+    this.#captured?.push(() => this.clear(buffer, offset, bytes));
     this.#betweenPasses().clearBuffer(buffer, offset, bytes);
     this.#countCopy();
   }

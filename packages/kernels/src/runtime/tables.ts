@@ -11,16 +11,22 @@ const maxBytes = 16 * 2 ** 20;
 export class TableCache {
   readonly #upload: (data: ArrayBufferView, label: string) => GpuBuffer;
   readonly #isBroken: (table: GpuBuffer) => boolean;
+  readonly #mayDrop: () => boolean;
   readonly #tables = new Map<string, GpuBuffer>();
   #bytes = 0;
 
-  /** @param isBroken whether the device turned out to have no memory for the table */
+  /**
+   * @param isBroken whether the device turned out to have no memory for the table
+   * @param mayDrop whether the memory of a table may serve something else
+   */
   constructor(
     upload: (data: ArrayBufferView, label: string) => GpuBuffer,
     isBroken: (table: GpuBuffer) => boolean,
+    mayDrop: () => boolean = () => true,
   ) {
     this.#upload = upload;
     this.#isBroken = isBroken;
+    this.#mayDrop = mayDrop;
   }
 
   /** Bytes of device memory that the tables take. */
@@ -40,6 +46,7 @@ export class TableCache {
     if (known) this.#tables.delete(key);
     else this.#bytes += table.capacity;
     this.#tables.set(key, table);
+    if (!this.#mayDrop()) return table;
     for (const [oldest, buffer] of this.#tables) {
       if (this.#bytes <= maxBytes || this.#tables.size <= alwaysKept) break;
       this.#drop(oldest, buffer);

@@ -1,0 +1,139 @@
+import { type Device, type GpuBuffer, openDevice } from '@lua-webgpu/kernels';
+import { afterAll, describe, expect, test } from 'vitest';
+import { adapterCases, DeviceSet } from '../../support/adapters.ts';
+import { add, double } from './kernels.ts';
+
+const floats = async (device: Device, buffer: GpuBuffer) => new Float32Array(await device.read(buffer));
+const filled = (value: number) => new Float32Array(64).fill(value);
+
+/** out = 2 · (x + 1), by way of a buffer that is given back, and one more that takes its place. */
+function work(device: Device, x: GpuBuffer): GpuBuffer {
+  const first = device.allocate(256);
+  device.dispatch(add, { buffers: { x, out: first }, params: { count: 64, value: 0.5 } });
+  const second = device.allocate(256);
+  device.dispatch(add, { buffers: { x: first, out: second }, params: { count: 64, value: 0.5 } });
+  first.release();
+  const out = device.allocate(256);
+  device.copy(second, 0, out, 0, 256);
+  second.release();
+  device.dispatch(double, { buffers: { out }, params: {} });
+  return out;
+}
+
+const codeOf = (run: () => unknown) => {
+  try {
+    run();
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+  return 'nothing was thrown';
+};
+
+describe.each(await adapterCases())('$label', (adapter) => {
+  const devices = new DeviceSet(adapter);
+  afterAll(() => devices.close());
+
+  test.each([false, true])(
+    'a replay computes anew from what its operands hold (poisoned: %s)',
+    async (poison) => {
+      const device = await devices.open({ poison });
+      const x = device.upload(filled(1));
+      const { result, capture } = device.capture(() => work(device, x));
+      expect(await floats(device, result)).toEqual(filled(4));
+      for (const value of [10, -3]) {
+        device.write(x, 0, filled(value));
+        capture.replay();
+        expect(await floats(device, result)).toEqual(filled(2 * (value + 1)));
+      }
+      capture.release();
+      for (const buffer of [x, result]) buffer.release();
+    },
+  );
+
+  test('a replay creates no buffers and no bind groups, and what others compute leaves its memory alone', async () => {
+    const device = await devices.open({ poison: false });
+    const x = device.upload(filled(1));
+    const before = device.memory().inUse;
+    let groups = 0;
+    const create = device.gpu.createBindGroup;
+    device.gpu.createBindGroup = (descriptor) => {
+      groups += 1;
+      return create.call(device.gpu, descriptor);
+    };
+    const { result, capture } = device.capture(() => work(device, x));
+    expect(groups).toBe(3);
+    // The second buffer, and the first, whose place the result took.
+    expect(device.memory().inUse - before).toBe(2 * 256);
+    const ids = Array.from({ length: 4 }, () => device.allocate(256));
+    for (const buffer of ids) device.write(buffer, 0, filled(Number.NaN));
+
+    const { created } = device.memory();
+    for (let i = 0; i < 3; i++) capture.replay();
+    device.gpu.createBindGroup = create;
+    expect(groups).toBe(3);
+    expect(device.memory().created).toBe(created);
+    expect(await floats(device, result)).toEqual(filled(4));
+
+    for (const buffer of ids) expect(await floats(device, buffer)).toEqual(filled(Number.NaN));
+    for (const buffer of [...ids, result]) buffer.release();
+    expect(device.memory().inUse - before).toBe(2 * 256);
+    capture.release();
+    capture.release();
+    expect(device.memory().inUse).toBe(before);
+    expect(codeOf(() => capture.replay())).toBe('capture-released');
+    x.release();
+  });
+
+  test('memory of two captures goes back when both are released', async () => {
+    const device = await devices.open({ poison: false });
+    const x = device.upload(filled(1));
+    const before = device.memory().inUse;
+    const first = device.capture(() => work(device, x));
+    const second = device.capture(() => work(device, first.result));
+    first.result.release();
+    first.capture.release();
+    const other = device.upload(filled(7));
+    second.capture.replay();
+    expect(await floats(device, second.result)).toEqual(filled(10));
+    for (const buffer of [other, second.result]) buffer.release();
+    second.capture.release();
+    expect(device.memory().inUse).toBe(before);
+    x.release();
+  });
+
+  test('what a replay could not repeat is refused, and the device goes on', async () => {
+    const device = await devices.open({ poison: false });
+    const x = device.upload(filled(1));
+    const before = device.memory().inUse;
+    const { result, capture } = device.capture(() => work(device, x));
+    expect(codeOf(() => device.capture(() => device.write(x, 0, filled(2))))).toBe('kernel-capture');
+    expect(codeOf(() => device.capture(() => device.capture(() => undefined)))).toBe('kernel-capture');
+    expect(codeOf(() => device.capture(() => capture.replay()))).toBe('kernel-capture');
+    expect(codeOf(() => device.capture(async () => undefined))).toBe('kernel-capture');
+    const reads: Promise<unknown>[] = [];
+    device.capture(() => reads.push(device.read(x))).capture.release();
+    await expect(reads[0]).rejects.toMatchObject({ code: 'kernel-capture' });
+    const failing = () => {
+      const buffer = device.allocate(256);
+      device.clear(buffer);
+      buffer.release();
+      throw new RangeError('of the work');
+    };
+    expect(() => device.capture(failing)).toThrow('of the work');
+    capture.replay();
+    expect(await floats(device, result)).toEqual(filled(4));
+    result.release();
+    capture.release();
+    expect(device.memory().inUse).toBe(before);
+    x.release();
+  });
+});
+
+test('a replay on a lost device says so, and the capture can be released', async () => {
+  const device = await openDevice({ adapter: 'swiftshader' });
+  const x = device.upload(filled(1));
+  const { capture } = device.capture(() => work(device, x));
+  device.destroy();
+  expect(codeOf(() => capture.replay())).toBe('device-lost');
+  capture.release();
+});
