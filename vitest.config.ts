@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: { conditions: ['@lua-webgpu/source'] },
   ssr: { resolve: { conditions: ['@lua-webgpu/source'] } },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'bench/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: '100%',
     testTimeout: 120_000,

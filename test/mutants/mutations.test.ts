@@ -1,5 +1,6 @@
 /** Which mutations a text has: the list behind `npm run test:mutants`. */
 import { describe, expect, it } from 'vitest';
+import { equivalents } from './equivalent.ts';
 import { type Edit, mutate, placeOf } from './mutation.ts';
 import { sampleOf } from './sample.ts';
 import { allMutations, readSource } from './sources.ts';
@@ -59,6 +60,20 @@ describe('the mutations of the repository', () => {
       const difference = edit.replacement.length - edit.token.length;
       expect(changed.length - source.length).toBe(difference);
       expect(placeOf(source, edit).text).toContain(edit.token);
+    }
+  });
+
+  it('include every one that is listed as without effect', () => {
+    const key = (file: string, text: string, at: number, token: string, replacement: string) =>
+      [file, text, at, token, replacement].join('|');
+    const known = new Set(
+      all.map((target) => {
+        const { text, at } = placeOf(readSource(target.file), target);
+        return key(target.file, text, at, target.token, target.replacement);
+      }),
+    );
+    for (const { file, text, at, token, replacement } of equivalents) {
+      expect(known).toContain(key(file, text, at, token, replacement));
     }
   });
 
