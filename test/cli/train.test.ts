@@ -90,7 +90,14 @@ describe('train', () => {
   it('with --profile estimates and says where a step goes, writing nothing', async () => {
     const settings = ['stages.0.steps=1000', 'stages.1.heads.scales=[2]', 'stages.2.heads.scales=[4]'];
     const set = settings.flatMap((setting) => ['--set', setting]);
-    const { report } = await json('train', at('small.yaml'), '--profile', ...set);
+    const { report } = await json(
+      'train',
+      at('small.yaml'),
+      '--profile',
+      '--trace',
+      at('trace.json'),
+      ...set,
+    );
     expect(report.stages.map(({ stage }: { stage: string }) => stage)).toEqual(['I', 'II', 'III']);
     const [first, second] = report.stages;
     expect(first.trainableParameters).toBe(second.trainableParameters);
@@ -110,7 +117,12 @@ describe('train', () => {
     ]);
     const { idleShare, gpuMs } = first.profile;
     expect(idleShare).toBeCloseTo(1 - gpuMs / joint.msPerStep, 9);
+    expect(first.profile.timeline).toBeUndefined();
     expect(existsSync(at('runs'))).toBe(false);
+
+    const { traceEvents } = JSON.parse(readFileSync(at('trace.json'), 'utf8'));
+    const names = traceEvents.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(expect.arrayContaining(['I: forward', 'III: backward', 'optim/adam']));
   });
 
   it('saves and ends by SIGTERM, with the exit code of a process that was asked to', async () => {

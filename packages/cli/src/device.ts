@@ -1,5 +1,6 @@
 import { type Device, openDevice } from '@lua-webgpu/kernels';
 import type { CommandContext } from './command.ts';
+import type { Phase } from './trace.ts';
 
 /** Opens the adapter, lets `use` work with it and destroys the device whatever comes of that. */
 export async function withDevice<T>(
@@ -18,14 +19,13 @@ export async function withDevice<T>(
 
 /** Milliseconds that named phases took, to a hundredth. */
 export class Stopwatch {
-  readonly #ms = new Map<string, number>();
+  readonly #phases: Phase[] = [];
   readonly #begin = performance.now();
 
   /** Begins a phase that ends with `stop`; phases of one name add up. */
-  start(phase: string): { stop(): void } {
-    const start = performance.now();
-    const before = this.#ms.get(phase) ?? 0;
-    return { stop: () => void this.#ms.set(phase, before + performance.now() - start) };
+  start(name: string): { stop(): void } {
+    const begin = performance.now();
+    return { stop: () => void this.#phases.push({ name, begin, end: performance.now() }) };
   }
 
   async time<T>(phase: string, work: () => T | Promise<T>): Promise<T> {
@@ -37,8 +37,15 @@ export class Stopwatch {
 
   /** The phases, and `total` since this was made. */
   report(): Record<string, number> {
-    const all = [...this.#ms, ['total', performance.now() - this.#begin] as const];
+    const sums = new Map<string, number>();
+    for (const { name, begin, end } of this.#phases) sums.set(name, (sums.get(name) ?? 0) + end - begin);
+    const all = [...sums, ['total', performance.now() - this.#begin] as const];
     return Object.fromEntries(all.map(([phase, ms]) => [phase, Math.round(ms * 100) / 100]));
+  }
+
+  /** Every phase that has ended, in the order of their ends. */
+  phases(): readonly Phase[] {
+    return this.#phases;
   }
 }
 

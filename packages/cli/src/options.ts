@@ -29,6 +29,11 @@ export const shared = {
     choices: ['decoder', 'diffusion'],
     about: 'the scale of the latents that the model was trained on',
   },
+  trace: {
+    type: 'string',
+    placeholder: 'FILE.json',
+    about: 'also write when the program and the GPU did what, for ui.perfetto.dev or chrome://tracing',
+  },
   size: {
     type: 'string',
     placeholder: 'HxW',

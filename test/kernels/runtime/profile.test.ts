@@ -44,6 +44,21 @@ describe.each(cases)('$label', (adapter) => {
     out.release();
   });
 
+  test('traces every dispatch, in order', async () => {
+    const device = await devices.open();
+    const out = device.allocate(4 * 64);
+    const passes = await device.trace(() => {
+      for (let at = 0; at < 3; at++) device.dispatch(put, { buffers: { out }, params: { at, value: at } });
+      device.dispatch(double, { buffers: { out }, params: {} });
+    });
+    expect(passes.map(({ kernel }) => kernel)).toEqual(['test/put', 'test/put', 'test/put', 'test/double']);
+    for (const [i, { begin, end }] of passes.entries()) {
+      expect(end).toBeGreaterThan(begin);
+      if (i > 0) expect(begin).toBeGreaterThanOrEqual(passes[i - 1]?.begin as number);
+    }
+    out.release();
+  });
+
   test('a device without timestamps refuses', async () => {
     const device = await devices.open({ featureLevel: 'compatibility' });
     await expect(device.profile(() => undefined)).rejects.toThrow(KernelError);

@@ -14,6 +14,7 @@ import { mebibytes } from '../device.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { shared } from '../options.ts';
+import { writeTrace } from '../trace.ts';
 
 const spec = {
   name: 'train',
@@ -46,6 +47,7 @@ const spec = {
       type: 'boolean',
       about: 'as --dry-run, and print where the time of a step goes, by part and by kernel',
     },
+    trace: { ...shared.trace, about: `with --profile: ${shared.trace.about}` },
     adapter: shared.adapter,
     ...commonOptions,
   },
@@ -57,7 +59,11 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const adapter = parsed.text('adapter');
   const open = () => openDevice({ adapter, onNotice: (line) => context.output.note(line) });
   const profile = parsed.has('profile');
-  if (profile || parsed.has('dry-run')) return await rehearsal(config, open, profile, context);
+  const trace = parsed.text('trace');
+  if (trace !== undefined && !profile) {
+    throw new UsageError('usage-argument', '--trace is for --profile', 'Pass --profile too.');
+  }
+  if (profile || parsed.has('dry-run')) return await rehearsal(config, open, { profile, trace }, context);
   return await training(config, open, parsed, context);
 }
 
@@ -97,15 +103,30 @@ const rehearsedSteps = 5;
 async function rehearsal(
   config: TrainConfig,
   open: () => Promise<Device>,
-  profile: boolean,
+  { profile, trace }: { readonly profile: boolean; readonly trace: string | undefined },
   { output, signal }: CommandContext,
 ): Promise<number> {
   const stages = await rehearse(config, { open, steps: rehearsedSteps, profile, signal });
-  output.result({ name: config.name, stages });
+  if (trace !== undefined) await writeStageTrace(trace, stages);
+  output.result({ name: config.name, stages: stages.map(withoutTimeline) });
   for (const stage of stages) for (const line of describe(stage)) output.print(line);
   const seconds = stages.reduce((sum, stage) => sum + stage.seconds, 0);
   output.print(`all stages: ${(seconds / 3600).toFixed(2)} h, without validation and checkpoints`);
   return 0;
+}
+
+async function writeStageTrace(path: string, stages: readonly StageRehearsal[]): Promise<void> {
+  const parts = stages.flatMap(({ stage, profile }) =>
+    (profile?.timeline ?? []).map((times) => ({ ...times, name: `${stage}: ${times.part}` })),
+  );
+  await writeTrace(path, parts, parts);
+}
+
+/** Thousands of passes, which are what --trace is for. */
+function withoutTimeline({ profile, ...stage }: StageRehearsal): object {
+  if (!profile) return stage;
+  const { timeline: _, ...rest } = profile;
+  return { ...stage, profile: rest };
 }
 
 function describe({

@@ -7,8 +7,9 @@ import { parseSize } from '../latent-file.ts';
 import type { LatentScale } from '../latent-scale.ts';
 import { shared } from '../options.ts';
 import { sizeText } from '../photos.ts';
-import { checkJob, makesPicture, readSources, type UpscaleJob } from '../upscale-job.ts';
-import { runUpscale, type UpscaleResult } from '../upscale-run.ts';
+import { type GpuWork, writeTrace } from '../trace.ts';
+import { checkJob, makesPicture, readSources, type UpscaleJob, type UpscaleSources } from '../upscale-job.ts';
+import { runUpscale, type UpscaleResult, type UpscaleRun } from '../upscale-run.ts';
 import { storedDtype } from '../upscaling.ts';
 import { packageVersion } from '../version.ts';
 
@@ -66,6 +67,7 @@ const spec = {
     profile: shared.profile,
     size: shared.size,
     'max-pixels': shared.maxPixels,
+    trace: shared.trace,
     adapter: shared.adapter,
     ...commonOptions,
   },
@@ -99,13 +101,15 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const { output, signal } = context;
   const job = readJob(parsed);
   const watch = new Stopwatch();
+  const trace = parsed.text('trace');
   await checkJob(job);
   const sources = await watch.time('input', () => readSources(job, output));
 
   const opening = watch.start('open');
   const result = await withDevice(parsed.text('adapter'), context, (device) => {
     opening.stop();
-    return runUpscale({ device, job, context, watch }, sources);
+    const upscaling = { device, job, context, watch };
+    return trace === undefined ? runUpscale(upscaling, sources) : runTraced(trace, upscaling, sources);
   });
 
   signal.throwIfAborted();
@@ -148,6 +152,22 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
     `${ms.upscale?.toFixed(0)} ms on ${adapter.name}; ${mebibytes(peakBytes)} of GPU memory at the peak`,
   );
   return 0;
+}
+
+/** As `runUpscale`, and writes when the GPU did what. */
+async function runTraced(
+  path: string,
+  upscaling: UpscaleRun,
+  sources: UpscaleSources,
+): Promise<UpscaleResult> {
+  const begin = performance.now();
+  let result: UpscaleResult | undefined;
+  const passes = await upscaling.device.trace(async () => {
+    result = await runUpscale(upscaling, sources);
+  });
+  const work: GpuWork = { begin, passes };
+  await writeTrace(path, upscaling.watch.phases(), [work]);
+  return result as UpscaleResult;
 }
 
 function pixelsOf(image: { readonly width: number; readonly height: number } | undefined) {

@@ -15,7 +15,7 @@ import { Capture, CaptureNotes } from './capture.ts';
 import { type Dispatch, Dispatcher } from './dispatcher.ts';
 import { deviceLost, inErrorScopes, refused } from './error-scopes.ts';
 import { Failures } from './failures.ts';
-import { GpuTimer, type KernelTime } from './gpu-timer.ts';
+import { type GpuPass, GpuTimer, type KernelTime, timeByKernel } from './gpu-timer.ts';
 import { LeakReports } from './leaks.ts';
 import { checkForeign, checkTransfer, checkUsable, wholeWords } from './operands.ts';
 import type { AdapterDescription } from './platform/types.ts';
@@ -267,12 +267,17 @@ export class Device {
     await this.#failures.settle(this.gpu.queue.onSubmittedWorkDone());
   }
 
+  /** Runs `work` and returns the GPU time of what it dispatched, by kernel, the longest first. Otherwise as `trace`. */
+  async profile(work: () => void | Promise<void>): Promise<KernelTime[]> {
+    return timeByKernel(await this.trace(work));
+  }
+
   /**
-   * Runs `work` and returns the GPU time of what it dispatched, by kernel, the longest first. Every dispatch has a pass
-   * of its own meanwhile, so that the whole takes longer than without.
+   * Runs `work` and returns when the GPU was at which of its dispatches. Each has a pass of its own meanwhile, so that
+   * the whole takes longer than without.
    * @throws KernelError `kernel-unsupported` where the device has no timestamps, and what `read` throws
    */
-  async profile(work: () => void | Promise<void>): Promise<KernelTime[]> {
+  async trace(work: () => void | Promise<void>): Promise<GpuPass[]> {
     this.#failures.throwIfFatal();
     const timer = new GpuTimer(this.gpu, maxDispatches);
     this.#recorder.timeWith(timer);
@@ -282,7 +287,7 @@ export class Device {
       this.#recorder.timeWith(undefined);
     }
     try {
-      return await this.#failures.settle(timer.totals());
+      return await this.#failures.settle(timer.passes());
     } finally {
       timer.destroy();
     }

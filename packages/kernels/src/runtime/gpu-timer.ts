@@ -9,14 +9,38 @@ export interface KernelTime {
   readonly flops: number;
 }
 
+/** The GPU's work on one dispatch. */
+export interface GpuPass {
+  readonly kernel: string;
+  /** On the GPU's clock, from an arbitrary moment on, milliseconds. */
+  readonly begin: number;
+  readonly end: number;
+  /** Floating-point operations by the kernel's declaration. */
+  readonly flops: number;
+}
+
+/** Time by kernel, the longest first. */
+export function timeByKernel(passes: readonly GpuPass[]): KernelTime[] {
+  const totals = new Map<string, { dispatches: number; ms: number; flops: number }>();
+  for (const { kernel, begin, end, flops } of passes) {
+    const total = totals.get(kernel) ?? { dispatches: 0, ms: 0, flops: 0 };
+    total.dispatches += 1;
+    total.ms += end - begin;
+    total.flops += flops;
+    totals.set(kernel, total);
+  }
+  const times = [...totals].map(([kernel, total]) => ({ kernel, ...total }));
+  return times.sort((a, b) => b.ms - a.ms);
+}
+
 const bytesPerTimestamp = 8;
 
-/** Adds up GPU time by kernel, from a timestamp before and after every dispatch. */
+/** Takes a timestamp before and after every dispatch. */
 export class GpuTimer {
   readonly #gpu: GPUDevice;
   readonly #queries: GPUQuerySet;
   readonly #resolved: GPUBuffer;
-  readonly #totals = new Map<string, { dispatches: number; ms: number; flops: number }>();
+  readonly #passes: GpuPass[] = [];
   readonly #reads: Promise<void>[] = [];
   #timed: { readonly kernel: string; readonly flops: number }[] = [];
 
@@ -61,11 +85,10 @@ export class GpuTimer {
     return () => this.#reads.push(this.#read(readable, timed));
   }
 
-  /** Time by kernel, the longest first, once everything that was submitted is done. */
-  async totals(): Promise<KernelTime[]> {
+  /** In the order of their beginning, once everything that was submitted is done. */
+  async passes(): Promise<GpuPass[]> {
     await Promise.all(this.#reads);
-    const times = [...this.#totals].map(([kernel, total]) => ({ kernel, ...total }));
-    return times.sort((a, b) => b.ms - a.ms);
+    return this.#passes.toSorted((a, b) => a.begin - b.begin);
   }
 
   destroy(): void {
@@ -76,13 +99,9 @@ export class GpuTimer {
   async #read(readable: GPUBuffer, timed: readonly { kernel: string; flops: number }[]): Promise<void> {
     await readable.mapAsync(GPUMapMode.READ);
     const nanoseconds = new BigUint64Array(readable.getMappedRange());
-    timed.forEach(({ kernel, flops }, i) => {
-      const elapsed = Number((nanoseconds[2 * i + 1] ?? 0n) - (nanoseconds[2 * i] ?? 0n));
-      const total = this.#totals.get(kernel) ?? { dispatches: 0, ms: 0, flops: 0 };
-      total.dispatches += 1;
-      total.ms += elapsed / 1e6;
-      total.flops += flops;
-      this.#totals.set(kernel, total);
+    const ms = (i: number) => Number(nanoseconds[i] ?? 0n) / 1e6;
+    timed.forEach((pass, i) => {
+      this.#passes.push({ ...pass, begin: ms(2 * i), end: ms(2 * i + 1) });
     });
     readable.destroy();
   }

@@ -5,6 +5,6 @@ export type { Capture } from './capture.ts';
 export { Device } from './device.ts';
 export type { Dispatch } from './dispatcher.ts';
 export { type Family, pick, refusal, type Variant } from './family.ts';
-export type { KernelTime } from './gpu-timer.ts';
+export { type GpuPass, type KernelTime, timeByKernel } from './gpu-timer.ts';
 export type { AdapterDescription, AdapterRequest } from './platform/types.ts';
 export type { MemoryReport } from './pool.ts';

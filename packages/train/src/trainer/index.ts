@@ -3,6 +3,7 @@
 export { TrainingError } from './errors.ts';
 export { planStep, type StepPlan } from './plan.ts';
 export {
+  type PartTimes,
   type PhaseRehearsal,
   type RehearsalOptions,
   rehearse,

@@ -1,4 +1,4 @@
-import type { Device, KernelTime } from '@lua-webgpu/kernels';
+import { type Device, type GpuPass, type KernelTime, timeByKernel } from '@lua-webgpu/kernels';
 import { jointSteps, type StageConfig, type TrainConfig } from '../config/index.ts';
 import { openDataset } from '../data/index.ts';
 import { checkData } from './data-check.ts';
@@ -50,6 +50,17 @@ export interface StepProfile {
   readonly idleShare: number;
   /** By kernel, the slowest first. Medians over the steps. */
   readonly kernels: readonly KernelTime[];
+  /** The parts of the last of the steps, in their order. */
+  readonly timeline: readonly PartTimes[];
+}
+
+/** When a part of a step ran. */
+export interface PartTimes {
+  readonly part: StepPart;
+  /** On the clock of `performance.now()`, milliseconds. */
+  readonly begin: number;
+  readonly end: number;
+  readonly passes: readonly GpuPass[];
 }
 
 /**
@@ -150,60 +161,53 @@ async function profileSteps(
     ]),
   ) as StepProfile['parts'];
   const gpuMs = Object.values(parts).reduce((sum, part) => sum + part.gpuMs, 0);
-  const names = new Set(runs.flatMap((run) => [...run.kernels.keys()]));
+  const times = runs.map((run) => new Map(run.kernels().map((time) => [time.kernel, time])));
+  const names = new Set(times.flatMap((run) => [...run.keys()]));
   const kernels = [...names].map((name): KernelTime => {
-    const found = runs.map((run) => run.kernels.get(name)).filter((time) => time !== undefined);
+    const found = times.map((run) => run.get(name)).filter((time) => time !== undefined);
     return { ...(found[0] as KernelTime), ms: median(found.map(({ ms }) => ms)) };
   });
   kernels.sort((a, b) => b.ms - a.ms);
-  return { parts, gpuMs, idleShare: (msPerStep - gpuMs) / msPerStep, kernels };
+  const timeline = runs.at(-1)?.timeline ?? [];
+  return { parts, gpuMs, idleShare: (msPerStep - gpuMs) / msPerStep, kernels, timeline };
 }
 
 /** What the parts of one step took. */
 class StepRecord {
-  readonly kernels = new Map<string, KernelTime>();
+  readonly timeline: PartTimes[] = [];
   readonly #device: Device;
-  readonly #wall = new Map<StepPart, number>();
-  readonly #gpu = new Map<StepPart, number>();
 
   constructor(device: Device) {
     this.#device = device;
   }
 
   wallMs(part: StepPart): number {
-    return this.#wall.get(part) ?? 0;
+    return this.#of(part).reduce((sum, { begin, end }) => sum + end - begin, 0);
   }
 
   gpuMs(part: StepPart): number {
-    return this.#gpu.get(part) ?? 0;
+    return timeByKernel(this.#of(part).flatMap(({ passes }) => passes)).reduce((sum, { ms }) => sum + ms, 0);
+  }
+
+  kernels(): KernelTime[] {
+    return timeByKernel(this.timeline.flatMap(({ passes }) => passes));
   }
 
   readonly span: Span = async (part, work) => {
     const begin = performance.now();
     let result: Awaited<ReturnType<typeof work>> | undefined;
-    const times = await this.#device.profile(async () => {
+    let end = begin;
+    const passes = await this.#device.trace(async () => {
       result = (await work()) as Awaited<ReturnType<typeof work>>;
       await this.#device.synchronize();
+      end = performance.now();
     });
-    this.#wall.set(part, this.wallMs(part) + performance.now() - begin);
-    for (const time of times) this.#add(part, time);
+    this.timeline.push({ part, begin, end, passes });
     return result as Awaited<ReturnType<typeof work>>;
   };
 
-  #add(part: StepPart, time: KernelTime): void {
-    this.#gpu.set(part, this.gpuMs(part) + time.ms);
-    const known = this.kernels.get(time.kernel);
-    this.kernels.set(
-      time.kernel,
-      known
-        ? {
-            kernel: time.kernel,
-            dispatches: known.dispatches + time.dispatches,
-            ms: known.ms + time.ms,
-            flops: known.flops + time.flops,
-          }
-        : time,
-    );
+  #of(part: StepPart): PartTimes[] {
+    return this.timeline.filter((each) => each.part === part);
   }
 }
 
