@@ -15,7 +15,13 @@ it('begins at 0, in microseconds, and puts the first pass at the beginning of it
     { name: 'load', begin: 1000, end: 1002 },
     { name: 'upscale', begin: 1003, end: 1010 },
   ];
-  const pass = (kernel: string, begin: number, end: number) => ({ kernel, begin, end, flops: 2e6 });
+  const pass = (kernel: string, begin: number, end: number) => ({
+    kernel,
+    label: '',
+    begin,
+    end,
+    flops: 2e6,
+  });
   const work = [{ begin: 1003, passes: [pass('a', 70, 72), pass('b', 72.5, 73)] }];
   const { traceEvents } = chromeTrace(phases, work) as { traceEvents: Record<string, unknown>[] };
   const events = traceEvents.filter(({ ph }) => ph === 'X');

@@ -10,6 +10,7 @@ import { prepare } from './commands/prepare.ts';
 import { report } from './commands/report.ts';
 import { roundtrip } from './commands/roundtrip.ts';
 import { train } from './commands/train.ts';
+import { tune } from './commands/tune.ts';
 import { upscale } from './commands/upscale.ts';
 import { InterruptedError, UsageError } from './errors.ts';
 import { exitCodeOf } from './exit-codes.ts';
@@ -28,6 +29,7 @@ const commands: readonly Command[] = [
   train,
   evaluate,
   report,
+  tune,
   doctor,
   demo,
 ];

@@ -33,6 +33,7 @@ export * from './resize/index.ts';
 export * from './runtime/index.ts';
 export * from './softmax/index.ts';
 export { blendTile, type TilePlace } from './tile-blend/index.ts';
+export * from './tuning/index.ts';
 export * from './wgsl/index.ts';
 export * from './window-attention/index.ts';
 export * from './window-attention-backward/index.ts';

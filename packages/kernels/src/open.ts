@@ -1,7 +1,13 @@
 import { type Limits, readCapabilities } from './capabilities.ts';
 import { AdapterError } from './errors.ts';
 import { checkForced, parseForced } from './forced.ts';
-import { type AdapterDescription, Device, requestPlatformAdapter } from './runtime/index.ts';
+import {
+  type AdapterDescription,
+  Device,
+  requestPlatformAdapter,
+  storedPicks,
+  type TunedPicks,
+} from './runtime/index.ts';
 
 export interface OpenOptions {
   /** A name or part of one, or `swiftshader`, `lavapipe`, `hardware`, `software`. Default: LUA_WEBGPU_ADAPTER, else the best. */
@@ -23,6 +29,11 @@ export interface OpenOptions {
   readonly foldAt?: number;
   /** Kernel variants by family, `{ matmul: 'tiled' }`. Default: LUA_WEBGPU_KERNEL. */
   readonly force?: Readonly<Record<string, string>>;
+  /**
+   * Kernel variants by family and shape, as `tune` returns them; false for none. Default: what `lua-webgpu tune` stored for
+   * the adapter, unless LUA_WEBGPU_TUNED is 0.
+   */
+  readonly tuned?: TunedPicks | false;
   /** Receives one line about the adapter in use. */
   readonly onNotice?: (line: string) => void;
   /**
@@ -55,8 +66,15 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
     onLeak: options.onLeak ?? (checks ? (line) => console.warn(line) : undefined),
     foldAt: options.foldAt,
     force: new Map(Object.entries(force)),
+    tuned: new Map(Object.entries(await tunedPicks(options, description))),
     owned: options.device === undefined,
   });
+}
+
+async function tunedPicks({ tuned }: OpenOptions, adapter: AdapterDescription): Promise<TunedPicks> {
+  if (tuned !== undefined) return tuned || {};
+  if (globalThis.process?.env?.LUA_WEBGPU_TUNED === '0') return {};
+  return (await storedPicks(adapter)) ?? {};
 }
 
 async function acquire(

@@ -18,6 +18,7 @@ import { Failures } from './failures.ts';
 import { type GpuPass, GpuTimer, type KernelTime, timeByKernel } from './gpu-timer.ts';
 import { LeakReports } from './leaks.ts';
 import { checkForeign, checkTransfer, checkUsable, wholeWords } from './operands.ts';
+import type { Chooser } from './picks.ts';
 import type { AdapterDescription } from './platform/types.ts';
 import { Poison } from './poison.ts';
 import { BufferPool, type MemoryReport } from './pool.ts';
@@ -41,6 +42,8 @@ export interface DeviceOptions {
   readonly foldAt: number | undefined;
   /** Variant to use by kernel family, in place of the choice by shape. */
   readonly force: ReadonlyMap<string, string>;
+  /** Variant to use by family and shape, see `pickKey`. */
+  readonly tuned: ReadonlyMap<string, string>;
   /** False for a GPUDevice that the caller brought: `destroy` then leaves it alive. */
   readonly owned: boolean;
 }
@@ -52,6 +55,10 @@ export class Device {
   readonly capabilities: Capabilities;
   /** Variant to use by kernel family; empty by default. */
   readonly force: ReadonlyMap<string, string>;
+  /** Variant to use by family and shape, see `pickKey`; empty where nobody tuned this adapter. */
+  readonly tuned: ReadonlyMap<string, string>;
+  /** Chooses variants in the device's place, but for forced ones; set by `tune` while it measures. */
+  chooser: Chooser | undefined;
   /** Settles with the reason when the device is lost or destroyed. */
   readonly lost: Promise<DeviceLostError>;
   /** Constant tables that kernels read, made on first use. */
@@ -73,6 +80,7 @@ export class Device {
     this.adapter = options.adapter;
     this.capabilities = options.capabilities;
     this.force = options.force;
+    this.tuned = options.tuned;
     this.#owned = options.owned;
     this.lost = new Promise((resolve) => {
       this.#tellLost = resolve;
@@ -265,6 +273,11 @@ export class Device {
   async synchronize(): Promise<void> {
     this.flush();
     await this.#failures.settle(this.gpu.queue.onSubmittedWorkDone());
+  }
+
+  /** What the passes of dispatches from here on are labelled in a trace. */
+  labelPasses(label: string): void {
+    this.#recorder.label = label;
   }
 
   /** Runs `work` and returns the GPU time of what it dispatched, by kernel, the longest first. Otherwise as `trace`. */

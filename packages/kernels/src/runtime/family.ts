@@ -3,6 +3,7 @@ import { KernelError } from '../errors.ts';
 import type { Constants } from '../wgsl/index.ts';
 import { type AnyKernel, unsupported } from '../wgsl/index.ts';
 import type { Device } from './device.ts';
+import { pickKey } from './picks.ts';
 
 /** One way to compute a family's operation. */
 export interface Variant<Shape> {
@@ -32,7 +33,8 @@ export function refusal<Shape>(
 }
 
 /**
- * The variant for a shape: the forced one if the device names one, else the first that fits.
+ * The variant for a shape: the forced one if the device names one, else the one that was tuned for the shape, else the
+ * first that fits.
  * @throws KernelError `kernel-forced` when the forced variant does not exist or does not fit, `kernel-none` when none fits
  */
 export function pick<Shape, V extends Variant<Shape>>(
@@ -56,6 +58,16 @@ export function pick<Shape, V extends Variant<Shape>>(
     return variant;
   }
   const ordered = family.prefer?.(family.variants, capabilities, shape) ?? family.variants;
+  if (device.chooser) {
+    const legal = ordered.filter((variant) => refusal(variant, capabilities, shape) === undefined);
+    const chosen = legal.length > 0 ? legal[device.chooser.choose(family.name, shape, legal)] : undefined;
+    if (chosen) return chosen;
+  }
+  const tuned = device.tuned.size > 0 ? device.tuned.get(pickKey(family.name, shape)) : undefined;
+  if (tuned !== undefined) {
+    const variant = family.variants.find(({ name }) => name === tuned);
+    if (variant && refusal(variant, capabilities, shape) === undefined) return variant;
+  }
   const reasons: string[] = [];
   for (const variant of ordered) {
     const reason = refusal(variant, capabilities, shape);

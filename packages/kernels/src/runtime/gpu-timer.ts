@@ -12,6 +12,8 @@ export interface KernelTime {
 /** The GPU's work on one dispatch. */
 export interface GpuPass {
   readonly kernel: string;
+  /** What `Device.labelPasses` said last. */
+  readonly label: string;
   /** On the GPU's clock, from an arbitrary moment on, milliseconds. */
   readonly begin: number;
   readonly end: number;
@@ -42,7 +44,7 @@ export class GpuTimer {
   readonly #resolved: GPUBuffer;
   readonly #passes: GpuPass[] = [];
   readonly #reads: Promise<void>[] = [];
-  #timed: { readonly kernel: string; readonly flops: number }[] = [];
+  #timed: Pick<GpuPass, 'kernel' | 'label' | 'flops'>[] = [];
 
   /**
    * @param dispatches the most of one submission
@@ -66,9 +68,9 @@ export class GpuTimer {
   }
 
   /** For the pass of one dispatch, which has to hold nothing else. */
-  next(kernel: string, flops: number): GPUComputePassTimestampWrites {
+  next(kernel: string, flops: number, label: string): GPUComputePassTimestampWrites {
     const at = 2 * this.#timed.length;
-    this.#timed.push({ kernel, flops });
+    this.#timed.push({ kernel, label, flops });
     return { querySet: this.#queries, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 };
   }
 
@@ -96,7 +98,10 @@ export class GpuTimer {
     this.#resolved.destroy();
   }
 
-  async #read(readable: GPUBuffer, timed: readonly { kernel: string; flops: number }[]): Promise<void> {
+  async #read(
+    readable: GPUBuffer,
+    timed: readonly Pick<GpuPass, 'kernel' | 'label' | 'flops'>[],
+  ): Promise<void> {
     await readable.mapAsync(GPUMapMode.READ);
     const nanoseconds = new BigUint64Array(readable.getMappedRange());
     const ms = (i: number) => Number(nanoseconds[i] ?? 0n) / 1e6;

@@ -1,4 +1,4 @@
-export { listAdapters, requestPlatformAdapter } from '#platform';
+export { listAdapters, requestPlatformAdapter, storedPicks, storePicks } from '#platform';
 export { type Band, bandRange, rowBands } from './bands.ts';
 export { type BufferRange, GpuBuffer } from './buffer.ts';
 export type { Capture } from './capture.ts';
@@ -6,5 +6,6 @@ export { Device } from './device.ts';
 export type { Dispatch } from './dispatcher.ts';
 export { type Family, pick, refusal, type Variant } from './family.ts';
 export { type GpuPass, type KernelTime, timeByKernel } from './gpu-timer.ts';
+export { type Chooser, pickKey, type TunedPicks } from './picks.ts';
 export type { AdapterDescription, AdapterRequest } from './platform/types.ts';
 export type { MemoryReport } from './pool.ts';

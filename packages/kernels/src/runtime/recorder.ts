@@ -25,6 +25,8 @@ const maxCopies = 1024;
  * somebody waits for a result or when the recorded work is worth sending ahead.
  */
 export class Recorder {
+  /** Of the passes that are timed. */
+  label = '';
   readonly #gpu: GPUDevice;
   readonly #uniforms: UniformRing;
   readonly #onOpen: () => void;
@@ -151,7 +153,7 @@ export class Recorder {
   }
 
   #timedPass({ kernel, flops }: Command, timer: GpuTimer): GPUComputePassEncoder {
-    const timestampWrites = timer.next(kernel, flops);
+    const timestampWrites = timer.next(kernel, flops, this.label);
     this.#pass = this.#betweenPasses().beginComputePass({ timestampWrites });
     return this.#pass;
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Device } from '@lua-webgpu/kernels';
 import { Lua } from '@lua-webgpu/lua-model';
 import type { CheckpointContent, TrainingState } from '../checkpoint/index.ts';
@@ -96,7 +97,7 @@ export class FolderRecorder implements Recorder {
         stageStep: position.stageStep,
         counters: { ...position.counters },
         adapter: device.adapter,
-        kernels: Object.fromEntries(device.force),
+        kernels: kernelChoices(device),
         configSha256: this.#configSha256,
         version: trainerVersion(),
         metrics,
@@ -160,18 +161,29 @@ export class FolderRecorder implements Recorder {
   #differences(device: Device, before: TrainingState): string[] {
     const changed = (what: string, then: string, now: string) =>
       then === now ? [] : [`${what} was ${then}, now it is ${now}`];
-    const kernels = (picks: Iterable<readonly [string, string]>) =>
-      [...picks]
-        .map(([family, variant]) => `${family}:${variant}`)
-        .sort()
-        .join(',') || 'chosen by shape';
     return [
       ...changed('the adapter', before.adapter.name, device.adapter.name),
-      ...changed('the choice of kernels', kernels(Object.entries(before.kernels)), kernels(device.force)),
+      ...changed('the choice of kernels', inWords(before.kernels), inWords(kernelChoices(device))),
       ...changed('the version', before.version, trainerVersion()),
       ...(before.configSha256 === this.#configSha256 ? [] : ['the configuration was changed']),
     ];
   }
+}
+
+/** Variants that the device does not choose by itself: by family where forced, by family and shape where tuned. */
+const kernelChoices = ({ force, tuned }: Device): Record<string, string> =>
+  Object.fromEntries([...tuned, ...force]);
+
+/** Tuned picks are too many to name: their number and a hash tell them apart. */
+function inWords(choices: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(choices)
+    .map(([what, variant]) => `${what}:${variant}`)
+    .sort();
+  const forced = lines.filter((line) => !line.includes(' '));
+  const tuned = lines.filter((line) => line.includes(' '));
+  const hash = createHash('sha256').update(tuned.join('\n')).digest('hex').slice(0, 8);
+  const parts = tuned.length > 0 ? [...forced, `${tuned.length} tuned (${hash})`] : forced;
+  return parts.join(',') || 'chosen by shape';
 }
 
 function parameterCount(config: TrainConfig): number {

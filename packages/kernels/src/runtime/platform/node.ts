@@ -15,6 +15,8 @@ import { hasEmbeddedBuild, unpackSwiftShader } from './swiftshader.ts';
 import type { AdapterDescription, AdapterRequest, PlatformAdapter } from './types.ts';
 import { hasLavapipe, installedDrivers } from './vulkan-drivers.ts';
 
+export { storedPicks, storePicks } from './tuned.ts';
+
 /** What a search has met: every adapter's name, and why some of them cannot be had. */
 interface Findings {
   known: ListedAdapter[];

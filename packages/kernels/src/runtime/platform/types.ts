@@ -38,6 +38,10 @@ export interface PlatformAdapter {
 
 /** What `#platform` resolves to. */
 export interface PlatformModule {
+  /** What `tune` found for an adapter, or undefined. */
+  storedPicks(adapter: AdapterDescription): Promise<Readonly<Record<string, string>> | undefined>;
+  /** Keeps it, and says where. Throws `AdapterError` (`adapter-tuned`) where nothing can be kept. */
+  storePicks(adapter: AdapterDescription, picks: Readonly<Record<string, string>>): Promise<string>;
   requestPlatformAdapter(request: AdapterRequest): Promise<PlatformAdapter>;
   listAdapters(): Promise<readonly AdapterDescription[]>;
 }

@@ -71,3 +71,15 @@ function noAdapter(featureLevel: string): AdapterError {
     'Use Chrome or Edge 113, Safari 26 or Firefox 141, or newer ones.',
   );
 }
+
+/** A page keeps nothing; pass what was tuned as `tuned` to `openDevice`. */
+export const storedPicks = async (): Promise<undefined> => undefined;
+
+/** @throws AdapterError `adapter-tuned`, always */
+export const storePicks = async (): Promise<never> => {
+  throw new AdapterError(
+    'adapter-tuned',
+    'a page has nowhere to keep picks',
+    'Keep what `tune` returns yourself, and pass it to openDevice as `tuned`.',
+  );
+};

@@ -1,0 +1,1 @@
+export { type TunedShape, type TuneOptions, type TuneResult, tune } from './tune.ts';
