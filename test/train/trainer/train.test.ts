@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Device } from '@lua-webgpu/kernels';
+import { type Device, openDevice } from '@lua-webgpu/kernels';
 import { type TrainOptions, train } from '@lua-webgpu/train';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareSmall, stubEncoder, temporaryFolder, writePictures } from '../data/fixtures.ts';
@@ -109,6 +109,19 @@ describe('a run', () => {
     expect(linesOf(run('changed')).find(({ type }) => type === 'resume')).toMatchObject({
       differences: ['the configuration was changed'],
     });
+  });
+
+  it('records tuned kernels, and says on a resume that they are others', async () => {
+    await start('tuned', { maxSteps: 2 });
+    const tuned = { 'matmul {"rows":1}': 'tiled' };
+    const adapter = process.env.LUA_WEBGPU_ADAPTER ?? 'swiftshader';
+    const { checkpoint } = await start('tuned', { resume: true, open: () => openDevice({ adapter, tuned }) });
+    const { differences } = linesOf(run('tuned')).find(({ type }) => type === 'resume') as never;
+    expect(differences).toEqual([
+      expect.stringMatching(/^the choice of kernels was chosen by shape, now it is 1 tuned \([0-9a-f]{8}\)$/),
+    ]);
+    const state = JSON.parse(readFileSync(join(checkpoint ?? '', 'state.json'), 'utf8'));
+    expect(state.kernels).toEqual(tuned);
   });
 });
 
