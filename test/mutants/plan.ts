@@ -117,7 +117,7 @@ function unitsOfKernels(using: readonly AnyKernel[]): OpUnit[] {
 
 /**
  * The first adapter that can compile any of the kernels; all that can where they use subgroups, whose size the code
- * depends on.
+ * depends on, and where they belong to no family: the variant that dispatches them may run on one adapter only.
  */
 function adaptersFor(using: readonly AnyKernel[], adapters: Adapters): string[] {
   const able = [...adapters].filter(([, capabilities]) =>
@@ -129,7 +129,9 @@ function adaptersFor(using: readonly AnyKernel[], adapters: Adapters): string[] 
     ),
   );
   const labels = able.map(([label]) => label);
-  return using.some(({ features }) => features?.length) ? labels : labels.slice(0, 1);
+  const inFamilies = new Set(variants.map(({ variant }) => variant.kernel));
+  const everywhere = using.some((kernel) => kernel.features?.length || !inFamilies.has(kernel));
+  return everywhere ? labels : labels.slice(0, 1);
 }
 
 async function planOfVjp(vjpFiles: readonly string[]): Promise<Plan> {

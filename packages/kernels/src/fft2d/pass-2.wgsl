@@ -8,10 +8,7 @@ fn main(
 ) {
   let b = butterfly(group, groups, lane, 2u);
   let z0 = read_value(b, 0u);
-  var z1 = read_value(b, 1u);
-  if (params.span > 1u) {
-    z1 = rotated(b, 1u, z1);
-  }
+  let z1 = rotated(b, 1u);
   let y = dft2(z0, z1);
   if (b.live) {
     write_value(b, 0u, y[0]);

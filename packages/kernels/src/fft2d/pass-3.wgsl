@@ -8,12 +8,8 @@ fn main(
 ) {
   let b = butterfly(group, groups, lane, 3u);
   let z0 = read_value(b, 0u);
-  var z1 = read_value(b, 1u);
-  var z2 = read_value(b, 2u);
-  if (params.span > 1u) {
-    z1 = rotated(b, 1u, z1);
-    z2 = rotated(b, 2u, z2);
-  }
+  let z1 = rotated(b, 1u);
+  let z2 = rotated(b, 2u);
   let y = dft3(z0, z1, z2);
   if (b.live) {
     write_value(b, 0u, y[0]);

@@ -8,14 +8,9 @@ fn main(
 ) {
   let b = butterfly(group, groups, lane, 4u);
   let z0 = read_value(b, 0u);
-  var z1 = read_value(b, 1u);
-  var z2 = read_value(b, 2u);
-  var z3 = read_value(b, 3u);
-  if (params.span > 1u) {
-    z1 = rotated(b, 1u, z1);
-    z2 = rotated(b, 2u, z2);
-    z3 = rotated(b, 3u, z3);
-  }
+  let z1 = rotated(b, 1u);
+  let z2 = rotated(b, 2u);
+  let z3 = rotated(b, 3u);
   let y = dft4(z0, z1, z2, z3);
   if (b.live) {
     write_value(b, 0u, y[0]);

@@ -8,16 +8,10 @@ fn main(
 ) {
   let b = butterfly(group, groups, lane, 5u);
   let z0 = read_value(b, 0u);
-  var z1 = read_value(b, 1u);
-  var z2 = read_value(b, 2u);
-  var z3 = read_value(b, 3u);
-  var z4 = read_value(b, 4u);
-  if (params.span > 1u) {
-    z1 = rotated(b, 1u, z1);
-    z2 = rotated(b, 2u, z2);
-    z3 = rotated(b, 3u, z3);
-    z4 = rotated(b, 4u, z4);
-  }
+  let z1 = rotated(b, 1u);
+  let z2 = rotated(b, 2u);
+  let z3 = rotated(b, 3u);
+  let z4 = rotated(b, 4u);
   let y = dft5(z0, z1, z2, z3, z4);
   if (b.live) {
     write_value(b, 0u, y[0]);

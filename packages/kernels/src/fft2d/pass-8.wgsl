@@ -8,22 +8,13 @@ fn main(
 ) {
   let b = butterfly(group, groups, lane, 8u);
   let z0 = read_value(b, 0u);
-  var z1 = read_value(b, 1u);
-  var z2 = read_value(b, 2u);
-  var z3 = read_value(b, 3u);
-  var z4 = read_value(b, 4u);
-  var z5 = read_value(b, 5u);
-  var z6 = read_value(b, 6u);
-  var z7 = read_value(b, 7u);
-  if (params.span > 1u) {
-    z1 = rotated(b, 1u, z1);
-    z2 = rotated(b, 2u, z2);
-    z3 = rotated(b, 3u, z3);
-    z4 = rotated(b, 4u, z4);
-    z5 = rotated(b, 5u, z5);
-    z6 = rotated(b, 6u, z6);
-    z7 = rotated(b, 7u, z7);
-  }
+  let z1 = rotated(b, 1u);
+  let z2 = rotated(b, 2u);
+  let z3 = rotated(b, 3u);
+  let z4 = rotated(b, 4u);
+  let z5 = rotated(b, 5u);
+  let z6 = rotated(b, 6u);
+  let z7 = rotated(b, 7u);
   let y = dft8(z0, z1, z2, z3, z4, z5, z6, z7);
   if (b.live) {
     write_value(b, 0u, y[0]);

@@ -41,8 +41,13 @@ fn read_value(b: Butterfly, r: u32) -> Complex {
   return source_at(b.read + r * b.read_step);
 }
 
-// Value r times its root; where span is 1 all of the roots are 1 and need not be read.
-fn rotated(b: Butterfly, r: u32, z: Complex) -> Complex {
+// Value r times its root.
+fn rotated(b: Butterfly, r: u32) -> Complex {
+  let z = read_value(b, r);
+  // All of the roots are 1 and need not be read.
+  if (params.span == 1u) {
+    return z;
+  }
   return times(z, roots[r * b.root]);
 }
 

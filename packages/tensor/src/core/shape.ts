@@ -33,6 +33,15 @@ export function sizeOf(shape: Shape, axis: number): number {
   return size;
 }
 
+/**
+ * [batch, height, width, channels] of a shape of rank 4.
+ * @throws ShapeError `shape-rank`
+ */
+export function imageSizes(shape: Shape): readonly [number, number, number, number] {
+  requireRank('image', 'x', shape, 4);
+  return [sizeOf(shape, 0), sizeOf(shape, 1), sizeOf(shape, 2), sizeOf(shape, 3)];
+}
+
 /** @throws ShapeError `shape-rank` unless the shape has this rank */
 export function requireRank(op: string, operand: string, shape: Shape, rank: number): void {
   if (shape.length === rank) return;

@@ -4,6 +4,7 @@ import {
   formatShape,
   requireDType,
   type Shape,
+  sizeOf,
   type Tensor,
   type TensorSpec,
 } from '../core/index.ts';
@@ -209,7 +210,7 @@ function startsOf(inputs: readonly Pick<TensorSpec, 'shape'>[], axis: number): n
   let start = 0;
   return inputs.map(({ shape }) => {
     const starts = shape.map((_, k) => (k === along ? start : 0));
-    start += shape[along] ?? 0;
+    start += sizeOf(shape, along);
     return starts;
   });
 }

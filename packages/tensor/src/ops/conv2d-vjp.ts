@@ -1,4 +1,4 @@
-import { elements, joinScopes, type Shape, type Tensor } from '../core/index.ts';
+import { elements, imageSizes, joinScopes, type Shape, type Tensor } from '../core/index.ts';
 import { activationGradient, activationSlope, productSaves } from './activation.ts';
 import { type Conv2dAttributes, convolutionGradients, correlate } from './conv2d-reference.ts';
 import { type NdArray, type Operands, type Ops, required, type Vjp } from './define.ts';
@@ -19,7 +19,7 @@ export const conv2dVjp: Vjp<Conv2dAttributes> = {
         activation: { kind: 'none' },
       });
     const inner = activationGradient(ops, activation, gradient, before);
-    const [kernelHeight = 0, kernelWidth = 0, , cout = 0] = required(specs, 1).shape;
+    const [kernelHeight, kernelWidth, , cout] = imageSizes(required(specs, 1).shape);
     const rows = inner.reshape([elements(inner.shape.slice(0, -1)), cout]);
     return [
       wanted[0]
@@ -71,10 +71,10 @@ function inputGradient(
 ): Tensor {
   // A convolution refuses to have no pixels.
   if (elements(x) === 0) return joinScopes('conv2d', [gradient]).empty(x);
-  const [kernelHeight = 0, kernelWidth = 0] = weight.shape;
-  const [, height = 0, width = 0] = x;
+  const [kernelHeight, kernelWidth] = imageSizes(weight.shape);
+  const [, height, width] = imageSizes(x);
   const spread = spreadOut(ops, gradient, stride);
-  const [, spreadHeight = 0, spreadWidth = 0] = spread.shape;
+  const [, spreadHeight, spreadWidth] = imageSizes(spread.shape);
   const top = kernelHeight - 1 - padding.top;
   const left = kernelWidth - 1 - padding.left;
   const bottom = height - spreadHeight + padding.top;
@@ -93,7 +93,7 @@ function inputGradient(
 /** [B, H, W, C] → [B, stride·H, stride·W, C] with stride − 1 zeros after every pixel in both directions. */
 function spreadOut(ops: Ops, x: Tensor, stride: number): Tensor {
   if (stride === 1) return x;
-  const [batch = 0, height = 0, width = 0, channels = 0] = x.shape;
+  const [batch, height, width, channels] = imageSizes(x.shape);
   const none = { top: 0, bottom: 0, left: 0, right: 0, mode: 'zeros' } as const;
   const wide = ops.pad2d(x.reshape([batch * height, width, 1, channels]), { ...none, right: stride - 1 });
   const rows = wide.reshape([batch * height, 1, width * stride, channels]);
@@ -110,7 +110,7 @@ function crop(
 ): Tensor {
   const { top, bottom, left, right } = sides;
   if (Math.min(top, bottom, left, right) >= 0) return x;
-  const [, height = 0, width = 0]: Shape = x.shape;
+  const [, height, width] = imageSizes(x.shape);
   return ops.crop2d(x, {
     top: Math.max(0, -top),
     left: Math.max(0, -left),

@@ -1,5 +1,12 @@
 import { type Padding, type PadShape, padFamily, pad as record, ShapeError } from '@lua-webgpu/kernels';
-import { formatShape, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
+import {
+  formatShape,
+  imageSizes,
+  requireDType,
+  requireRank,
+  type Shape,
+  type Tensor,
+} from '../core/index.ts';
 import { apply, type OpDefinition, required } from './define.ts';
 import { takeWindow, windowShape } from './pad2d.ts';
 
@@ -103,7 +110,8 @@ export const crop2dOp: OpDefinition<Crop2dAttributes> = {
 };
 
 /** What a crop takes away on each side. */
-function around([, height = 0, width = 0]: Shape, window: Crop2dAttributes): Padding {
+function around(x: Shape, window: Crop2dAttributes): Padding {
+  const [, height, width] = imageSizes(x);
   const { top, left } = window;
   return { top, left, bottom: height - top - window.height, right: width - left - window.width };
 }

@@ -1,5 +1,5 @@
 import { gatherFamily, gather as record, ShapeError } from '@lua-webgpu/kernels';
-import { elements, formatShape, joinScopes, requireDType, sameShape, Tensor } from '../core/index.ts';
+import { elements, formatShape, joinScopes, requireDType, sameShape, sizeOf, Tensor } from '../core/index.ts';
 import { apply, type NdArray, type OpDefinition, type Operands, required, type Sample } from './define.ts';
 import { checkIndex, eachTaken, gatherAxis, layoutOf, resized, rowsOf } from './gather-layout.ts';
 import { scatterAddArray } from './scatter-add.ts';
@@ -125,7 +125,7 @@ export const gatherOp: OpDefinition<GatherAttributes> = {
 
     run({ ops, inputs, specs, gradient, attributes: { axis } }) {
       const { shape } = required(specs, 0);
-      const size = shape[gatherAxis('gather', shape, axis)] ?? 0;
+      const size = sizeOf(shape, gatherAxis('gather', shape, axis));
       return [ops.scatterAdd(gradient, required(inputs, 1), { axis, size })];
     },
 

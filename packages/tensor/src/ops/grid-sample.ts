@@ -1,5 +1,5 @@
 import { type GridSampleMode, gridSampleFamily, gridSample as record } from '@lua-webgpu/kernels';
-import type { Tensor } from '../core/index.ts';
+import { imageSizes, type Tensor } from '../core/index.ts';
 import { apply, type OpDefinition, required } from './define.ts';
 import {
   type GridSampleAttributes,
@@ -155,7 +155,7 @@ export const gridSampleOp: OpDefinition<GridSampleAttributes> = {
     run({ ops, inputs, gradient, wanted, attributes: { mode } }) {
       const x = required(inputs, 0);
       const grid = required(inputs, 1);
-      const [, height = 0, width = 0] = x.shape;
+      const [, height, width] = imageSizes(x.shape);
       return [
         wanted[0] ? ops.gridSampleInputGradient(grid, gradient, { mode, height, width }) : undefined,
         wanted[1] ? ops.gridSampleGridGradient(x, grid, gradient, { mode }) : undefined,

@@ -115,6 +115,11 @@ export const groupNormOp: OpDefinition<GroupNormAttributes> = {
       { name: 'one group', inputs: [[3, 3, 4, 12], [12], [12]], attributes: { groups: 1, eps: 1e-5 } },
       { name: 'odd channels', inputs: [[2, 3, 7, 15], [15], [15]], attributes: { groups: 5, eps: 1e-6 } },
       { name: 'several chunks of pixels', inputs: [[1, 131, 8], [8], [8]], attributes: usual },
+      {
+        name: 'whole chunks, and more groups than a row of workgroups takes',
+        inputs: [[5, 64, 32], [32], [32]],
+        attributes: { groups: 32, eps: 1e-6 },
+      },
       { name: 'no images', inputs: [[0, 4, 4, 8], [8], [8]], attributes: usual },
       { name: 'no pixels', inputs: [[2, 0, 4, 8], [8], [8]], attributes: usual },
       { name: 'no channels', inputs: [[2, 3, 0], [0], [0]], attributes: usual },

@@ -1,5 +1,5 @@
 import { type Activation, matmulFamily, matmul as recordMatmul, ShapeError } from '@lua-webgpu/kernels';
-import { elements, formatShape, requireDType, requireRank, type Tensor } from '../core/index.ts';
+import { elements, formatShape, requireDType, requireRank, sizeOf, type Tensor } from '../core/index.ts';
 import { activate, activationGain, activationGradient, activationSlope, productSaves } from './activation.ts';
 import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
 import { absolute, reductionBound } from './tolerance.ts';
@@ -97,7 +97,7 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
     run({ ops, inputs, specs, gradient, wanted, attributes: { activation } }) {
       const a = () => required(inputs, 0);
       const b = required(inputs, 1);
-      const [k = 0, n = 0] = b.shape;
+      const [k, n] = [sizeOf(b.shape, 0), sizeOf(b.shape, 1)];
       // The value before the activation is computed again rather than kept.
       const inner = activationGradient(ops, activation, gradient, () => matmul(a(), b, { bias: inputs[2] }));
       const rows = inner.reshape([elements(required(specs, 0).shape.slice(0, -1)), n]);

@@ -7,7 +7,14 @@ import {
   pad as record,
   ShapeError,
 } from '@lua-webgpu/kernels';
-import { formatShape, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
+import {
+  formatShape,
+  imageSizes,
+  requireDType,
+  requireRank,
+  type Shape,
+  type Tensor,
+} from '../core/index.ts';
 import { apply, type NdArray, type OpDefinition, required } from './define.ts';
 import { padGradient, padGradientBound } from './pad2d-gradient.ts';
 
@@ -105,7 +112,7 @@ export const pad2dOp: OpDefinition<Pad2dAttributes> = {
   vjp: {
     saves: {},
     run({ ops, specs, gradient, attributes: { mode, top, left } }) {
-      const [, height = 0, width = 0] = required(specs, 0).shape;
+      const [, height, width] = imageSizes(required(specs, 0).shape);
       const image = { top, left, height, width };
       return [
         mode === 'zeros' ? ops.crop2d(gradient, image) : ops.pad2dGradient(gradient, { ...image, mode }),

@@ -1,5 +1,5 @@
 import type { Reduction } from '@lua-webgpu/kernels';
-import { elements, type Shape, type Tensor } from '../core/index.ts';
+import { elements, type Shape, sizeOf, type Tensor } from '../core/index.ts';
 import { repeat } from './broadcast.ts';
 import { type NdArray, type Ops, required, type Sample, type Vjp } from './define.ts';
 import { type ReduceAttributes, reducedShape, resolveAxes } from './reduced-axes.ts';
@@ -45,7 +45,7 @@ export function reductionVjp(
 }
 
 const termsOf = (shape: Shape, axes: readonly number[]): number =>
-  elements(axes.map((axis) => shape[axis] ?? 1));
+  elements(axes.map((axis) => sizeOf(shape, axis)));
 
 function toExtrema(
   ops: Ops,

@@ -1,5 +1,12 @@
 import { type ResizeMode, resize as record, resizeFamily, ShapeError } from '@lua-webgpu/kernels';
-import { formatShape, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
+import {
+  formatShape,
+  imageSizes,
+  requireDType,
+  requireRank,
+  type Shape,
+  type Tensor,
+} from '../core/index.ts';
 import { type AxisWeight, mapImage } from './axis-reference.ts';
 import { apply, type NdArray, type OpDefinition, required } from './define.ts';
 import { absolute, reductionBound } from './tolerance.ts';
@@ -133,7 +140,8 @@ export const resize2dOp: OpDefinition<Resize2dAttributes> = {
 };
 
 /** What takes a gradient of the result back to an x of this shape. */
-function back(attributes: Resize2dAttributes, [, height = 0, width = 0]: Shape): Resize2dAttributes {
+function back(attributes: Resize2dAttributes, x: Shape): Resize2dAttributes {
+  const [, height, width] = imageSizes(x);
   return transposed({ ...attributes, height, width });
 }
 

@@ -1,5 +1,5 @@
 import { upsampleNearest as record, ShapeError, upsampleNearestFamily } from '@lua-webgpu/kernels';
-import { requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
+import { imageSizes, requireDType, requireRank, type Shape, type Tensor } from '../core/index.ts';
 import { apply, type NdArray, type OpDefinition, required } from './define.ts';
 import { treeSumBound } from './reduction-error.ts';
 import { absolute } from './tolerance.ts';
@@ -70,7 +70,7 @@ export const upsampleNearest2dOp: OpDefinition<UpsampleNearestAttributes> = {
 
     run({ ops, specs, gradient, attributes: { factor } }) {
       const { shape } = required(specs, 0);
-      const [batch = 0, height = 0, width = 0, channels = 0] = shape;
+      const [batch, height, width, channels] = imageSizes(shape);
       if (factor === 1) return [gradient];
       const blocks = gradient.reshape([batch * height, factor, width, factor, channels]);
       return [ops.sum(blocks, { axes: [1, 3] }).reshape(shape)];
