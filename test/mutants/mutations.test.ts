@@ -36,7 +36,7 @@ describe('mutations of WGSL', () => {
       'if (SUBGROUP_SIZE == 16u) {}',
       'if (SUBGROUP_SIZE == 4u) {}',
     ]);
-    expect(results('#unroll (n < COUNT) add(n, a + b);')).toEqual(['#unroll (n < COUNT) add(n, a - b);']);
+    expect(results('  #unroll (n < COUNT) add(n, a + b);')).toEqual(['  #unroll (n < COUNT) add(n, a - b);']);
   });
 
   it('leave comments, attributes and the brackets of types alone', () => {

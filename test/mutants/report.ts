@@ -36,7 +36,7 @@ export function summarise(mutants: readonly Mutant[]): Summary {
   const percentCaught = (100 * caught.length) / mutants.length;
   const figures =
     `${caught.length} of ${mutants.length} caught (${percentCaught.toFixed(1)} %), of which ` +
-    `${by(/did not compile/)} did not compile and ${by(/^time limit/)} ran past their time; ` +
+    `${by(/\.wgsl:\d+: /)} did not compile and ${by(/^time limit/)} ran past their time; ` +
     `${equivalents} of the others change no result`;
   return { percentCaught, text: ['', ...listed, ...notRun, '', figures].join('\n') };
 }

@@ -18,7 +18,7 @@ interface Token {
 }
 
 // Blanks, comments (which do not nest in the shaders here) and the preprocessor's lines, but for what is unrolled.
-const skipped = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/|(?<=^|\n)[ \t]*#(?:unroll \([^)\n]*\)|[^\n]*))+/y;
+const skipped = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/|#(?:unroll \([^)\n]*\)|[^\n]*))+/y;
 const patterns: readonly [Kind, RegExp][] = [
   ['number', /(?:0[xX][0-9a-fA-F]+|(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?)[iufh]?/y],
   ['word', /[\p{L}_][\p{L}\p{N}_]*/uy],
