@@ -29,6 +29,7 @@ const family: Family<Shape> = {
 const device = (forced?: string, f16 = false) =>
   ({
     force: new Map(forced === undefined ? [] : [['test', forced]]),
+    tuned: new Map([['test {"size":6}', 'small']]),
     capabilities: {
       f16,
       subgroupSize: undefined,
@@ -53,6 +54,11 @@ describe('the variant for a shape', () => {
   test('is the first in the order that the family prefers', () => {
     const reversed: Family<Shape> = { ...family, prefer: (variants) => [...variants].reverse() };
     expect(pick(reversed, device(), { size: 4 }).name).toBe('small');
+  });
+
+  test('is the tuned one, before the first that fits and behind the forced one', () => {
+    expect(pick(family, device(), { size: 6 }).name).toBe('small');
+    expect(pick(family, device('even'), { size: 6 }).name).toBe('even');
   });
 
   test('is the forced one', () => {
