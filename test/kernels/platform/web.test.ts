@@ -24,10 +24,15 @@ const failure = (request = {}): Promise<AdapterError> =>
 describe('the browser', () => {
   test('both platforms have the one interface', () => {
     const platforms: PlatformModule[] = [node, web];
-    expect(platforms.map((platform) => Object.keys(platform).sort())).toEqual([
-      ['listAdapters', 'requestPlatformAdapter'],
-      ['listAdapters', 'requestPlatformAdapter'],
-    ]);
+    const names = ['listAdapters', 'requestPlatformAdapter', 'storePicks', 'storedPicks'];
+    expect(platforms.map((platform) => Object.keys(platform).sort())).toEqual([names, names]);
+  });
+
+  test('keeps no picks, and says so to who wants them kept', async () => {
+    const platform: PlatformModule = web;
+    const adapter = { name: 'a', vendor: '', architecture: '', kind: 'hardware', origin: 'browser' } as const;
+    expect(await platform.storedPicks(adapter)).toBeUndefined();
+    await expect(platform.storePicks(adapter, {})).rejects.toMatchObject({ code: 'adapter-tuned' });
   });
 
   test('the wishes reach the page, with defaults, and each call asks anew', async () => {

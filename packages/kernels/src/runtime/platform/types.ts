@@ -1,8 +1,8 @@
 /**
- * The seam between the runtime and the place it runs in. `node.ts` and `web.ts` export the same two
+ * The seam between the runtime and the place it runs in. `node.ts` and `web.ts` export the same
  * functions (`PlatformModule`); the package's import map sends `#platform` to one of them.
  *
- * This layer knows how to find an adapter and nothing of devices, buffers or kernels.
+ * This layer knows how to find an adapter and what was tuned for it, and nothing of devices, buffers or kernels.
  */
 
 /** What the caller asks for. Everything may be left out. */
