@@ -66,7 +66,7 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
     onLeak: options.onLeak ?? (checks ? (line) => console.warn(line) : undefined),
     foldAt: options.foldAt,
     force: new Map(Object.entries(force)),
-    tuned: new Map(Object.entries(await tunedPicks(options, description))),
+    tuned: await tunedPicks(options, description),
     owned: options.device === undefined,
   });
 }

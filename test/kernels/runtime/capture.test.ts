@@ -50,6 +50,21 @@ describe.each(await adapterCases())('$label', (adapter) => {
     },
   );
 
+  test('a table that the work makes stays what it is', async () => {
+    const device = await devices.open();
+    const out = device.allocate(256);
+    const { capture } = device.capture(() => {
+      const x = device.tables.get('of the capture test', () => filled(3));
+      device.dispatch(add, { buffers: { x, out }, params: { count: 64, value: 1 } });
+    });
+    for (let i = 0; i < 2; i++) {
+      capture.replay();
+      expect(await floats(device, out)).toEqual(filled(4));
+    }
+    capture.release();
+    out.release();
+  });
+
   test('a replay creates no buffers and no bind groups, and what others compute leaves its memory alone', async () => {
     const device = await devices.open({ poison: false });
     const x = device.upload(filled(1));
@@ -107,6 +122,7 @@ describe.each(await adapterCases())('$label', (adapter) => {
     const before = device.memory().inUse;
     const { result, capture } = device.capture(() => work(device, x));
     expect(codeOf(() => device.capture(() => device.write(x, 0, filled(2))))).toBe('kernel-capture');
+    expect(codeOf(() => device.capture(() => device.upload(filled(2))))).toBe('kernel-capture');
     expect(codeOf(() => device.capture(() => device.capture(() => undefined)))).toBe('kernel-capture');
     expect(codeOf(() => device.capture(() => capture.replay()))).toBe('kernel-capture');
     expect(codeOf(() => device.capture(async () => undefined))).toBe('kernel-capture');

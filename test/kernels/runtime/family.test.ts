@@ -1,6 +1,7 @@
 import { type Device, type Family, openDevice, pick, refusal } from '@lua-webgpu/kernels';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parseForced } from '../../../packages/kernels/src/forced.ts';
+import { Tuned } from '../../../packages/kernels/src/runtime/picks.ts';
 import { add } from './kernels.ts';
 
 interface Shape {
@@ -29,7 +30,7 @@ const family: Family<Shape> = {
 const device = (forced?: string, f16 = false) =>
   ({
     force: new Map(forced === undefined ? [] : [['test', forced]]),
-    tuned: new Map([['test {"size":6}', 'small']]),
+    tuned: new Tuned({ 'test {"size":6}': 'small' }),
     capabilities: {
       f16,
       subgroupSize: undefined,

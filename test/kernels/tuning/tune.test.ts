@@ -6,6 +6,7 @@ import {
   defineKernel,
   type Family,
   matmul,
+  mergePicks,
   openDevice,
   pick,
   pickKey,
@@ -111,6 +112,14 @@ describe('tune', () => {
     const failing = tune(device, async () => Promise.reject(new RangeError('of the work')));
     await expect(failing).rejects.toThrow('of the work');
     expect(device.chooser).toBeUndefined();
+  });
+});
+
+describe('mergePicks', () => {
+  it('keeps what was found for other shapes, and forgets what is the default again', () => {
+    const shape = (key: string) => ({ key, ms: new Map<string, number>(), picked: '' });
+    const found = { picks: { a: 'new' }, shapes: [shape('a'), shape('b')], wrong: [] };
+    expect(mergePicks({ a: 'old', b: 'old', c: 'old' }, found)).toEqual({ a: 'new', c: 'old' });
   });
 });
 

@@ -151,7 +151,7 @@ function describe({
     ({ kernel, dispatches, ms, flops }) =>
       `  ${kernel.padEnd(40)} ${String(dispatches).padStart(5)} × ${ms.toFixed(1).padStart(9)} ms ${(flops / ms / 1e6).toFixed(1).padStart(7)} GFLOP/s`,
   );
-  const wallMs = profile.gpuMs / (1 - profile.idleShare);
+  const wallMs = phases[0]?.msPerStep ?? Number.NaN;
   const idle = `  GPU ${profile.gpuMs.toFixed(1)} ms of ${wallMs.toFixed(1)} ms: ${(100 * profile.idleShare).toFixed(1)} % of a step is not the GPU's`;
   return [head, ...parts, idle, ...kernels];
 }

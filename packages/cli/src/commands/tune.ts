@@ -1,5 +1,7 @@
 import {
   type Device,
+  mergePicks,
+  storedPicks,
   storePicks,
   type TunedShape,
   type TuneResult,
@@ -56,7 +58,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
     return { adapter: device.adapter, weights, result };
   });
   const { adapter, weights, result } = tuned;
-  const path = await storePicks(adapter, result.picks);
+  const path = await storePicks(adapter, mergePicks((await storedPicks(adapter)) ?? {}, result));
   const shapes = result.shapes.map(({ key, ms, picked }) => ({ key, ms: Object.fromEntries(ms), picked }));
   output.result({ adapter, weights, path, picks: result.picks, wrong: result.wrong, shapes });
   for (const line of describe(result)) output.print(line);

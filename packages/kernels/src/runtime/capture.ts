@@ -1,8 +1,79 @@
-import { LifetimeError } from '../errors.ts';
+import { KernelError, LifetimeError } from '../errors.ts';
 import { type BufferRange, bufferOf, type GpuBuffer } from './buffer.ts';
+import type { BufferPool } from './pool.ts';
+import type { Recorder } from './recorder.ts';
+
+/** Notes what is recorded while work is captured. */
+export class Capturing {
+  readonly #pool: BufferPool;
+  readonly #recorder: Recorder;
+  #notes: CaptureNotes | undefined;
+
+  constructor(pool: BufferPool, recorder: Recorder) {
+    this.#pool = pool;
+    this.#recorder = recorder;
+  }
+
+  get active(): boolean {
+    return this.#notes !== undefined;
+  }
+
+  note(ranges: readonly BufferRange[], written: readonly GpuBuffer[]): void {
+    this.#notes?.note(ranges, written);
+  }
+
+  /** @throws KernelError `kernel-capture` while work is captured */
+  refuse(what: string): void {
+    if (!this.#notes) return;
+    throw new KernelError(
+      'kernel-capture',
+      `${what} while work is captured, which a replay could not repeat`,
+      'Do it before device.capture, or after.',
+    );
+  }
+
+  /** What `Device.capture` documents. @param check refuses an operand that is broken  @param serial of what is recorded */
+  run<T>(
+    work: () => T,
+    check: (operand: GpuBuffer) => void,
+    serial: () => number,
+  ): { readonly result: T; readonly capture: Capture } {
+    this.refuse('a capture');
+    const notes = new CaptureNotes();
+    this.#notes = notes;
+    this.#pool.beginCapture();
+    this.#recorder.captureIn(notes.commands);
+    let held: ReadonlySet<number> = new Set();
+    try {
+      const result = work();
+      if (result instanceof Promise) throw asynchronous();
+      held = notes.named;
+      const [results, operands] = [notes.results(), notes.operands()];
+      const replay = () => {
+        this.refuse('a replay');
+        for (const buffer of operands) if (!buffer.released) check(buffer);
+        for (const command of notes.commands) command();
+        for (const buffer of results) buffer.writtenBy = serial();
+      };
+      const release = () => this.#pool.letGo(notes.named);
+      return { result, capture: new Capture(notes.commands.length, replay, release) };
+    } finally {
+      this.#notes = undefined;
+      this.#recorder.captureIn(undefined);
+      this.#pool.endCapture(held);
+    }
+  }
+}
+
+const asynchronous = () =>
+  new KernelError(
+    'kernel-capture',
+    'device.capture got work that is asynchronous: only what it recorded until its first await would be captured',
+    'Capture a synchronous function, such as the forward pass of a module.',
+  );
 
 /** What is noted of the work that is captured. */
-export class CaptureNotes {
+class CaptureNotes {
   /** Each records one command again. */
   readonly commands: (() => void)[] = [];
   /** Numbers of the pool's buffers that the commands name. */

@@ -11,14 +11,14 @@ import {
   unsupported,
 } from '../wgsl/index.ts';
 import { GpuBuffer } from './buffer.ts';
-import { Capture, CaptureNotes } from './capture.ts';
+import { type Capture, Capturing } from './capture.ts';
 import { type Dispatch, Dispatcher } from './dispatcher.ts';
 import { deviceLost, inErrorScopes, refused } from './error-scopes.ts';
 import { Failures } from './failures.ts';
 import { type GpuPass, GpuTimer, type KernelTime, timeByKernel } from './gpu-timer.ts';
 import { LeakReports } from './leaks.ts';
 import { checkForeign, checkTransfer, checkUsable, wholeWords } from './operands.ts';
-import type { Chooser } from './picks.ts';
+import { type Chooser, Tuned, type TunedPicks } from './picks.ts';
 import type { AdapterDescription } from './platform/types.ts';
 import { Poison } from './poison.ts';
 import { BufferPool, type MemoryReport } from './pool.ts';
@@ -42,8 +42,8 @@ export interface DeviceOptions {
   readonly foldAt: number | undefined;
   /** Variant to use by kernel family, in place of the choice by shape. */
   readonly force: ReadonlyMap<string, string>;
-  /** Variant to use by family and shape, see `pickKey`. */
-  readonly tuned: ReadonlyMap<string, string>;
+  /** Variants to use by family and shape. */
+  readonly tuned: TunedPicks;
   /** False for a GPUDevice that the caller brought: `destroy` then leaves it alive. */
   readonly owned: boolean;
 }
@@ -55,8 +55,8 @@ export class Device {
   readonly capabilities: Capabilities;
   /** Variant to use by kernel family; empty by default. */
   readonly force: ReadonlyMap<string, string>;
-  /** Variant to use by family and shape, see `pickKey`; empty where nobody tuned this adapter. */
-  readonly tuned: ReadonlyMap<string, string>;
+  /** Variants to use by family and shape; none where nobody tuned this adapter. */
+  readonly tuned: Tuned;
   /** Chooses variants in the device's place, but for forced ones; set by `tune` while it measures. */
   chooser: Chooser | undefined;
   /** Settles with the reason when the device is lost or destroyed. */
@@ -71,8 +71,8 @@ export class Device {
   readonly #dispatcher: Dispatcher;
   readonly #recorder: Recorder;
   readonly #transfer: Transfer;
+  readonly #capturing: Capturing;
   readonly #poison: Poison | undefined;
-  #notes: CaptureNotes | undefined;
   #tellLost: (error: DeviceLostError) => void = () => undefined;
 
   constructor(gpu: GPUDevice, options: DeviceOptions) {
@@ -80,7 +80,7 @@ export class Device {
     this.adapter = options.adapter;
     this.capabilities = options.capabilities;
     this.force = options.force;
-    this.tuned = options.tuned;
+    this.tuned = new Tuned(options.tuned);
     this.#owned = options.owned;
     this.lost = new Promise((resolve) => {
       this.#tellLost = resolve;
@@ -110,14 +110,16 @@ export class Device {
     const open = () => this.#failures.open();
     this.#recorder = new Recorder(gpu, ring, open, (kernels, submit) => this.#submit(kernels, submit));
     this.#transfer = new Transfer(gpu, this.#recorder, watch);
+    this.#capturing = new Capturing(this.#pool, this.#recorder);
     this.tables = new TableCache(
       (data, label) => {
-        const table = this.allocate(data.byteLength, label);
+        // Not poisoned: a replay would repeat that, and not the upload.
+        const table = this.#allocate(data.byteLength, label);
         this.#write(table, 0, data);
         return table;
       },
       ({ id }) => this.#pool.failureOf(id) !== undefined,
-      () => this.#notes === undefined,
+      () => !this.#capturing.active,
     );
     this.leaks = options.onLeak && new LeakReports(options.onLeak);
     this.#poison = options.poison ? new Poison(gpu, this.#recorder) : undefined;
@@ -130,14 +132,20 @@ export class Device {
    * @throws DeviceLostError
    */
   allocate(bytes: number, label = 'buffer'): GpuBuffer {
+    const buffer = this.#allocate(bytes, label);
+    this.#poison?.fill(buffer.gpu, buffer.capacity);
+    return buffer;
+  }
+
+  #allocate(bytes: number, label: string): GpuBuffer {
     this.#failures.throwIfFatal();
     const { gpu, capacity, id } = this.#pool.take(bytes, label);
-    this.#poison?.fill(gpu, capacity);
     return new GpuBuffer({ device: this, gpu, byteLength: bytes, capacity, id, owned: true });
   }
 
-  /** Device memory holding a copy of `data`. Throws as `allocate` does. */
+  /** Device memory holding a copy of `data`. Throws as `allocate` does, and KernelError `kernel-capture`. */
   upload(data: ArrayBufferView, label = 'upload'): GpuBuffer {
+    this.#capturing.refuse('an upload');
     const buffer = this.allocate(data.byteLength, label);
     this.write(buffer, 0, data);
     return buffer;
@@ -149,7 +157,7 @@ export class Device {
    * @throws KernelError `kernel-range`, `kernel-capture`; LifetimeError, DeviceLostError
    */
   write(buffer: GpuBuffer, offset: number, data: ArrayBufferView): void {
-    this.#refuseInCapture('an upload');
+    this.#capturing.refuse('an upload');
     this.#write(buffer, offset, data);
   }
 
@@ -211,7 +219,7 @@ export class Device {
     this.#failures.throwIfFatal();
     const prepared = this.#dispatcher.prepare(kernel, dispatch);
     if (!prepared) return;
-    this.#notes?.note(prepared.ranges, prepared.written);
+    this.#capturing.note(prepared.ranges, prepared.written);
     for (const buffer of prepared.written) buffer.writtenBy = this.#failures.serial;
     this.#recorder.dispatch(prepared.command);
   }
@@ -233,7 +241,7 @@ export class Device {
         'Copy by way of a third buffer.',
       );
     }
-    this.#notes?.note([from, to], [to]);
+    this.#capturing.note([from, to], [to]);
     to.writtenBy = this.#failures.serial;
     const [source, target] = [from.base + fromOffset, to.base + toOffset];
     this.#recorder.copy(from.gpu, source, to.gpu, target, wholeWords(bytes));
@@ -242,7 +250,7 @@ export class Device {
   /** Records filling a whole buffer with zeros. */
   clear(buffer: GpuBuffer): void {
     this.#checkBuffer(buffer, 'clear', !buffer.isView);
-    this.#notes?.note([buffer], [buffer]);
+    this.#capturing.note([buffer], [buffer]);
     buffer.writtenBy = this.#failures.serial;
     const bytes = wholeWords(buffer.byteLength);
     if (bytes > 0) this.#recorder.clear(buffer.gpu, buffer.base, bytes);
@@ -254,7 +262,7 @@ export class Device {
    * @throws KernelError `kernel-range`, `kernel-capture`; LifetimeError
    */
   async read(buffer: GpuBuffer, offset = 0, bytes = buffer.byteLength - offset): Promise<ArrayBuffer> {
-    this.#refuseInCapture('a read-back');
+    this.#capturing.refuse('a read-back');
     this.#checkBuffer(buffer, 'read');
     const padded = wholeWords(bytes);
     checkTransfer('read', buffer, offset, padded);
@@ -317,43 +325,8 @@ export class Device {
    */
   capture<T>(work: () => T): { readonly result: T; readonly capture: Capture } {
     this.#failures.throwIfFatal();
-    this.#refuseInCapture('a capture');
-    const notes = new CaptureNotes();
-    this.#notes = notes;
-    this.#pool.beginCapture();
-    this.#recorder.captureIn(notes.commands);
-    let captured = false;
-    try {
-      const result = work();
-      if (result instanceof Promise) throw asynchronous();
-      captured = true;
-      return { result, capture: this.#captureOf(notes) };
-    } finally {
-      this.#notes = undefined;
-      this.#recorder.captureIn(undefined);
-      this.#pool.endCapture(captured ? notes.named : new Set());
-    }
-  }
-
-  #captureOf(notes: CaptureNotes): Capture {
-    const [results, operands] = [notes.results(), notes.operands()];
-    const replay = () => {
-      this.#failures.throwIfFatal();
-      this.#refuseInCapture('a replay');
-      for (const buffer of operands) if (!buffer.released) this.#checkBuffer(buffer, 'replay');
-      for (const command of notes.commands) command();
-      for (const buffer of results) buffer.writtenBy = this.#failures.serial;
-    };
-    return new Capture(notes.commands.length, replay, () => this.#pool.letGo(notes.named));
-  }
-
-  #refuseInCapture(what: string): void {
-    if (!this.#notes) return;
-    throw new KernelError(
-      'kernel-capture',
-      `${what} while work is captured, which a replay could not repeat`,
-      'Do it before device.capture, or after.',
-    );
+    const check = (operand: GpuBuffer) => this.#checkBuffer(operand, 'replay');
+    return this.#capturing.run(work, check, () => this.#failures.serial);
   }
 
   /** Bytes of device memory in use, in tables, free in the pool, and the highest use so far. */
@@ -416,10 +389,3 @@ export class Device {
     if (damage) throw damage;
   }
 }
-
-const asynchronous = () =>
-  new KernelError(
-    'kernel-capture',
-    'device.capture got work that is asynchronous: only what it recorded until its first await would be captured',
-    'Capture a synchronous function, such as the forward pass of a module.',
-  );

@@ -3,7 +3,6 @@ import { KernelError } from '../errors.ts';
 import type { Constants } from '../wgsl/index.ts';
 import { type AnyKernel, unsupported } from '../wgsl/index.ts';
 import type { Device } from './device.ts';
-import { pickKey } from './picks.ts';
 
 /** One way to compute a family's operation. */
 export interface Variant<Shape> {
@@ -63,7 +62,7 @@ export function pick<Shape, V extends Variant<Shape>>(
     const chosen = legal.length > 0 ? legal[device.chooser.choose(family.name, shape, legal)] : undefined;
     if (chosen) return chosen;
   }
-  const tuned = device.tuned.size > 0 ? device.tuned.get(pickKey(family.name, shape)) : undefined;
+  const tuned = device.tuned.variantFor(family.name, shape);
   if (tuned !== undefined) {
     const variant = family.variants.find(({ name }) => name === tuned);
     if (variant && refusal(variant, capabilities, shape) === undefined) return variant;

@@ -1,1 +1,1 @@
-export { type TunedShape, type TuneOptions, type TuneResult, tune } from './tune.ts';
+export { mergePicks, type TunedShape, type TuneOptions, type TuneResult, tune } from './tune.ts';

@@ -76,6 +76,13 @@ export async function tune(
   }
 }
 
+/** Picks of before with what a run found: of its shapes the new choice counts, the default as well. */
+export function mergePicks(before: TunedPicks, { picks, shapes }: TuneResult): TunedPicks {
+  const measured = new Set(shapes.map(({ key }) => key));
+  const others = Object.entries(before).filter(([key]) => !measured.has(key));
+  return { ...Object.fromEntries(others), ...picks };
+}
+
 /** Uses the variants of one family in turn and gathers their times. */
 class Trial {
   /** The most variants that a shape of the family can have. */

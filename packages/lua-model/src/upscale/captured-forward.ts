@@ -64,7 +64,7 @@ export class CapturedForward {
 /**
  * Runs the network once on zeros and keeps what was recorded.
  * @param shape [B, C, h, w]
- * @throws as `Lua.forward` does
+ * @throws as `Lua.forward` does; KernelError `kernel-capture` for a model with a `mean`, which it uploads in each pass
  */
 export function captureForward(
   device: Device,
@@ -76,8 +76,6 @@ export function captureForward(
   try {
     const input = scope.empty(shape, 'f32', 'captured latent');
     device.clear(input.buffer());
-    // Tables come to be here, and whatever else happens once.
-    for (const output of model.forward(input, scales).values()) output.dispose();
     const { result, capture } = device.capture(() => model.forward(input, scales));
     return new CapturedForward(scope, input, result, capture);
   } catch (error) {

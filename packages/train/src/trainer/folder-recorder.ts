@@ -171,8 +171,10 @@ export class FolderRecorder implements Recorder {
 }
 
 /** Variants that the device does not choose by itself: by family where forced, by family and shape where tuned. */
-const kernelChoices = ({ force, tuned }: Device): Record<string, string> =>
-  Object.fromEntries([...tuned, ...force]);
+const kernelChoices = ({ force, tuned }: Device): Record<string, string> => ({
+  ...tuned.picks,
+  ...Object.fromEntries(force),
+});
 
 /** Tuned picks are too many to name: their number and a hash tell them apart. */
 function inWords(choices: Readonly<Record<string, string>>): string {

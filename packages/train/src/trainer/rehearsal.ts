@@ -186,7 +186,8 @@ class StepRecord {
   }
 
   gpuMs(part: StepPart): number {
-    return timeByKernel(this.#of(part).flatMap(({ passes }) => passes)).reduce((sum, { ms }) => sum + ms, 0);
+    const passes = this.#of(part).flatMap((each) => each.passes);
+    return passes.reduce((sum, { begin, end }) => sum + end - begin, 0);
   }
 
   kernels(): KernelTime[] {
