@@ -1,5 +1,5 @@
 /** The traces that `upscale --trace` and `train --profile --trace` write: train.test.ts has the latter. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { chromeTrace } from '../../packages/cli/src/trace.ts';
@@ -32,6 +32,16 @@ it('begins at 0, in microseconds, and puts the first pass at the beginning of it
     ['b', 2, 5500, 500],
   ]);
   expect(events[2]?.args).toEqual({ gflops: 1 });
+});
+
+it('is refused before any work where it cannot be written', async () => {
+  const input = await writeLatent(join(folder, 'small.safetensors'), [1, 16, 8, 8]);
+  const out = join(folder, 'never.safetensors');
+  const args = ['upscale', input, '--scale', '2', '--preset', 'tiny', '--out', out];
+  const { code, stderr } = await runHere([...args, '--trace', join(folder, 'absent', 'trace.json')]);
+  expect(code).toBe(3);
+  expect(stderr).toContain('trace.json cannot be written');
+  expect(existsSync(out)).toBe(false);
 });
 
 it('of upscale holds its phases and a pass for every dispatch', async () => {

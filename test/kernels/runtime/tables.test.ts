@@ -4,7 +4,7 @@ import { TableCache } from '../../../packages/kernels/src/runtime/tables.ts';
 
 const MiB = 2 ** 20;
 
-function open(capacity = 256) {
+function open(capacity = 256, mayDrop?: () => boolean) {
   const made: string[] = [];
   const released: string[] = [];
   const broken = new Set<GpuBuffer>();
@@ -12,7 +12,7 @@ function open(capacity = 256) {
     made.push(label);
     return { capacity, release: () => released.push(label) } as unknown as GpuBuffer;
   };
-  const tables = new TableCache(upload, (table) => broken.has(table));
+  const tables = new TableCache(upload, (table) => broken.has(table), mayDrop);
   const get = (key: number | string) => tables.get(String(key), () => new Float32Array(1));
   return { tables, get, made, released, broken };
 }
@@ -41,6 +41,16 @@ test('of large ones the least recently used go, but never the last 32', () => {
   get(32);
   expect(released).toEqual(['table 1']);
   expect(tables.bytes).toBe(32 * MiB);
+});
+
+test('none go while their memory may not serve something else', () => {
+  let mayDrop = false;
+  const { get, released } = open(MiB, () => mayDrop);
+  for (let i = 0; i < 40; i++) get(i);
+  expect(released).toEqual([]);
+  mayDrop = true;
+  get(40);
+  expect(released).toHaveLength(9);
 });
 
 test('one that the device had no room for is made anew', () => {

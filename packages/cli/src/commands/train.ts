@@ -13,6 +13,7 @@ import type { Command, CommandContext } from '../command.ts';
 import { mebibytes } from '../device.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodeOf } from '../exit-codes.ts';
+import { checkOutput } from '../latent-file.ts';
 import { shared } from '../options.ts';
 import { writeTrace } from '../trace.ts';
 
@@ -63,6 +64,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   if (trace !== undefined && !profile) {
     throw new UsageError('usage-argument', '--trace is for --profile', 'Pass --profile too.');
   }
+  if (trace !== undefined) await checkOutput(trace, [parsed.positionals[0]]);
   if (profile || parsed.has('dry-run')) return await rehearsal(config, open, { profile, trace }, context);
   return await training(config, open, parsed, context);
 }

@@ -3,7 +3,7 @@ import { encodeSafetensors, type FloatFileDtype, fromFloat32, writeFileAtomic } 
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { mebibytes, Stopwatch, withDevice } from '../device.ts';
-import { parseSize } from '../latent-file.ts';
+import { checkOutput, parseSize } from '../latent-file.ts';
 import type { LatentScale } from '../latent-scale.ts';
 import { shared } from '../options.ts';
 import { sizeText } from '../photos.ts';
@@ -103,6 +103,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const watch = new Stopwatch();
   const trace = parsed.text('trace');
   await checkJob(job);
+  if (trace !== undefined) await checkOutput(trace, [job.input, job.weights, job.config, job.original]);
   const sources = await watch.time('input', () => readSources(job, output));
 
   const opening = watch.start('open');

@@ -2,7 +2,8 @@
 //
 // An implicit GEMM over flattened output pixels: each invocation computes 8 output pixels × one vec4 of output
 // channels in registers; a workgroup is params.lanes vec4 of channels × WORKGROUP_X / lanes times 8 pixels, so that few
-// output channels leave no invocation idle. Zero padding: a pixel that lies outside x at a tap selects zero. No subgroups, no workgroup memory, no barriers: runs on every device.
+// output channels leave no invocation idle. Zero padding: a pixel that lies outside x at a tap selects zero. No
+// subgroups, no workgroup memory, no barriers: runs on every device.
 //
 // The host guarantees Cin % 4 == 0, Cout % 4 == 0, that pixels, height, width, Cin and Cout are not zero, and that lanes
 // is between 1 and WORKGROUP_X. x_offset and out_offset (in vec4) tell where in the bindings this dispatch's rows start.
