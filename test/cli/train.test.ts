@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RgbImage, readImage, resizeImage, writeImage } from '@lua-webgpu/lua-model';
+import { type FileTensor, readTensorFile, toFloat32 } from '@lua-webgpu/tensor';
 import { psnr } from '@lua-webgpu/train';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { noisePicture, smoothPicture } from '../support/pictures.ts';
@@ -157,6 +158,11 @@ async function upscaledPsnr(options: readonly string[], picture: RgbImage): Prom
   return psnr((await readImage(at('large.png'))).image, picture);
 }
 
+async function latentIn(name: string): Promise<Float32Array> {
+  const { tensors } = await readTensorFile(at(name));
+  return toFloat32(tensors.get('latent') as FileTensor);
+}
+
 describe('eval', () => {
   it('measures the trained network and the baselines as the other commands would', async () => {
     const weights = join(resumed.report.checkpoint, 'ema.safetensors');
@@ -197,7 +203,14 @@ describe('eval', () => {
     const { report } = await json('eval', ...options, '--photos', picture, '--scale', '2', '--crop', '64');
     expect(report.modelScale).toBe('diffusion');
     const { image } = await readImage(picture);
-    expect(Math.abs(report.ways.lua.original.psnr - (await upscaledPsnr(options, image)))).toBeLessThan(0.1);
+    await writeImage(at('small.png'), resizeImage(image, 32, 32));
+    await json('upscale', at('small.png'), ...options, '--scale', '2', '--out', at('large.safetensors'));
+    await json('encode', picture, '--vae', vae, '--out', at('hr.safetensors'));
+    const [upscaled, hr] = [await latentIn('large.safetensors'), await latentIn('hr.safetensors')];
+    const expected =
+      hr.reduce((sum, value, i) => sum + Math.abs(value - (upscaled[i] as number)), 0) / hr.length;
+    // What is left is the rounding of the small picture to 8 bits.
+    expect(report.ways.lua.l1Latent / expected).toBeCloseTo(1, 2);
   });
 
   it('refuses a scale other than 2 and 4, and a folder without pictures', async () => {
