@@ -1,5 +1,5 @@
 import { castFromHalfFamily, castToHalfFamily } from './cast/index.ts';
-import { conv2dFamily } from './conv2d/index.ts';
+import { conv2dFamily, winogradInput, winogradWeight } from './conv2d/index.ts';
 import { conv2dTransposeWeightFamily } from './conv2d-transpose-weight/index.ts';
 import { conv2dWeightGradientFamily } from './conv2d-weight-gradient/index.ts';
 import { binaryFamily, unaryFamily, unaryGradientFamily } from './elementwise/index.ts';
@@ -112,7 +112,7 @@ export const families: readonly Family<any, any>[] = [
 
 /** Every kernel; the tests compile each with every combination of its constants. */
 export const kernels: readonly AnyKernel[] = [
-  ...families.flatMap(({ variants }) => variants.map(({ kernel }) => kernel)),
+  ...new Set(families.flatMap(({ variants }) => variants.map(({ kernel }): AnyKernel => kernel))),
   ...fftPasses.values(),
   clipFactor,
   fftModulate,
@@ -124,4 +124,6 @@ export const kernels: readonly AnyKernel[] = [
   groupNormCoefficients,
   windowAttentionTableGather,
   windowAttentionTableGatherDiagonals,
+  winogradInput,
+  winogradWeight,
 ];

@@ -30,6 +30,15 @@ describe('#unroll', () => {
     );
   });
 
+  it('writes every step out as #repeat, up to a constant or a number', () => {
+    const written = (count: number) => Array.from({ length: count }, (_, n) => `add(${n}u);`).join(' ');
+    expect(text('#repeat (n < COUNT) add(n);', { COUNT: 16 })).toBe(written(16));
+    expect(text('#repeat (n < 12) add(n);', {})).toBe(written(12));
+    expect(text('#repeat (n < 2) if (n < COUNT) { add(n); }', { COUNT: 1 })).toBe(
+      'if (0u < COUNT) { add(0u); } if (1u < COUNT) { add(1u); }',
+    );
+  });
+
   it('is text in a comment and goes with its branch', () => {
     expect(text('// #unroll (n < COUNT) add(n);', {})).toBe('// #unroll (n < COUNT) add(n);');
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of conditions
@@ -37,7 +46,7 @@ describe('#unroll', () => {
   });
 
   it('refuses other forms and counts, naming the line', () => {
-    const malformed = ['#unroll', '#unroll n < COUNT add(n);', '#unroll (n < 4) add(n);'];
+    const malformed = ['#unroll', '#unroll n < COUNT add(n);', '#unroll (n < 04) add(n);'];
     for (const line of [...malformed, '#unroll (n <= COUNT) add(n);', '#unroll (n < COUNT) add(n)']) {
       expect(refusal(`a;\n${line}`)).toMatchObject({ code: 'wgsl-directive' });
       expect(refusal(`a;\n${line}`).message).toContain('a.wgsl:2');

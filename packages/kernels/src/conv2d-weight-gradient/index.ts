@@ -224,7 +224,7 @@ function piecesOf(
 ): GradientPiece[] {
   const op = 'conv2dWeightGradient';
   if (!conv2dIsMatmul(shape)) {
-    const pieces = conv2dPieces(op, device, { x, out: gradient }, shape, elementBytes);
+    const pieces = conv2dPieces(op, device.capabilities.limits, { x, out: gradient }, shape, elementBytes);
     return pieces.map((piece) => {
       const { out_offset, ...params } = piece.params;
       return {

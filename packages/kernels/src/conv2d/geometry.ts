@@ -1,5 +1,6 @@
+import type { Limits } from '../capabilities.ts';
 import { imagePieces, type Piece, rowsRange } from '../image-bands/index.ts';
-import type { BufferRange, Device, GpuBuffer } from '../runtime/index.ts';
+import type { BufferRange, GpuBuffer } from '../runtime/index.ts';
 
 /** Zero rows and columns around an image. */
 export interface Padding {
@@ -67,7 +68,7 @@ export interface Conv2dPiece {
  */
 export function conv2dPieces(
   op: string,
-  { capabilities: { limits } }: Device,
+  limits: Limits,
   buffers: { readonly x: GpuBuffer; readonly out: GpuBuffer },
   shape: Conv2dGeometry,
   elementBytes: number,

@@ -18,3 +18,5 @@ export function encodeActivation(activation: Activation): { code: number; slope:
 
 export const erfLibrary = { 'lib/erf.wgsl': shaders['lib/erf.wgsl'] };
 export const activationLibrary = { ...erfLibrary, 'lib/activation.wgsl': shaders['lib/activation.wgsl'] };
+/** combine(), the four-by-four step of a matrix product. */
+export const combineLibrary = { 'lib/combine.wgsl': shaders['lib/combine.wgsl'] };

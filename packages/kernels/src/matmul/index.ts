@@ -1,4 +1,11 @@
-import { type Activation, activationCodes, activationLibrary, encodeActivation } from '../lib/index.ts';
+import {
+  type Activation,
+  activationCodes,
+  activationLibrary,
+  combineLibrary,
+  encodeActivation,
+} from '../lib/index.ts';
+import { preferSubgroupRows, subgroupRows, subgroupRowsName } from '../lib/subgroup-rows.ts';
 import {
   bandRange,
   type Device,
@@ -45,13 +52,17 @@ const vectorCost = ({ rows, k4, n4 }: { rows: number; k4: number; n4: number }) 
 export const matmulSubgroup = defineKernel({
   name: 'matmul/subgroup',
   source: shaders['matmul/subgroup.wgsl'],
-  libraries: activationLibrary,
-  constants,
+  libraries: { ...activationLibrary, ...combineLibrary },
+  constants: { ...constants, ROWS: subgroupRows },
   features: ['subgroups'],
   bindings: vectorBindings,
   params: vectorParams,
   workgroup: ({ SUBGROUP_SIZE }): Grid => [Number(SUBGROUP_SIZE), 1, 1],
-  grid: ({ rows, n4 }, { SUBGROUP_SIZE }) => [Math.ceil(n4 / Number(SUBGROUP_SIZE)), Math.ceil(rows / 16), 1],
+  grid: ({ rows, n4 }, { SUBGROUP_SIZE, ROWS }) => [
+    Math.ceil(n4 / Number(SUBGROUP_SIZE)),
+    Math.ceil(rows / Number(ROWS)),
+    1,
+  ],
   cost: vectorCost,
 });
 
@@ -94,13 +105,13 @@ const vectorParamsOf = ({ k, n }: MatmulShape) => ({ k4: k / 4, n4: n / 4 });
 export const matmulFamily: Family<MatmulShape, MatmulVariant> = {
   name: 'matmul',
   variants: [
-    {
-      name: 'subgroup',
+    ...subgroupRows.map((ROWS) => ({
+      name: subgroupRowsName(ROWS),
       kernel: matmulSubgroup,
-      constants: constantsOf,
+      constants: (shape: MatmulShape) => ({ ...constantsOf(shape), ROWS }),
       refuses: needsVectors,
       params: vectorParamsOf,
-    },
+    })),
     {
       name: 'tiled',
       kernel: matmulTiled,
@@ -110,6 +121,7 @@ export const matmulFamily: Family<MatmulShape, MatmulVariant> = {
     },
     { name: 'scalar', kernel: matmulScalar, constants: constantsOf, params: ({ k, n }) => ({ k, n }) },
   ],
+  prefer: (variants, capabilities, { rows }) => preferSubgroupRows(variants, capabilities, rows),
 };
 
 /** Rows that one dispatch can take: the grid's second dimension times the fewest rows of a workgroup. */

@@ -32,12 +32,12 @@ const GRAMMAR = `write #if \${NAME}, #if \${!NAME}, #elif \${NAME}, #else or #en
 const OTHER_LINE_BREAK = /[\v\f\r\u0085\u2028\u2029]/;
 
 /**
- * Decides the `#if` conditions of one .wgsl file and writes out its `#unroll`s.
+ * Decides the `#if` conditions of one .wgsl file and writes out its `#unroll`s and `#repeat`s.
  *
  * A condition is `#if ${NAME}` or `#if ${!NAME}` (likewise `#elif`), NAME a boolean of `constants`, alone
  * on its line; blocks nest. `//` and nested block comments are plain text, whatever they hold, so a comment
  * cannot share a directive's line or reach over one. `${…}` outside comments and conditions is refused:
- * constants reach shader text through the prelude. `#unroll (n < COUNT) statement;` is explained in unroll.ts.
+ * constants reach shader text through the prelude. `#unroll (n < COUNT) statement;` and `#repeat` are explained in unroll.ts.
  * CRLF files are read as LF ones, so that a checkout's line ends do not change the shader or its cache key.
  *
  * @param file name of the file for messages, such as `matmul/tiled.wgsl`
