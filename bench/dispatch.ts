@@ -1,7 +1,8 @@
 /**
  * What a dispatch costs in JavaScript: a forward pass through the ops, and its replay. `npm run bench:dispatch --
  * [--adapter NAME] [--runs 50]`. The latent is small, so that the GPU has nothing to do; each run begins on an idle
- * queue, and the clock stops when the last command is recorded and submitted.
+ * queue, and the clock stops when the last command is recorded and submitted. `queue.submit`, in which Dawn turns the
+ * commands into the driver's, is timed apart.
  */
 import { parseArgs } from 'node:util';
 import { openDevice } from '@lua-webgpu/kernels';
@@ -23,33 +24,44 @@ device.gpu.createBindGroup = (descriptor) => {
   groups += 1;
   return createBindGroup(descriptor);
 };
+let submitting = 0;
+const submit = device.gpu.queue.submit.bind(device.gpu.queue);
+device.gpu.queue.submit = (buffers) => {
+  const begin = performance.now();
+  submit(buffers);
+  submitting += performance.now() - begin;
+};
 const before = { groups, buffers: device.memory().created };
-const replay = await medianMs(() => captured.run(latent));
+const replay = await medians(() => captured.run(latent));
 const made = { groups: groups - before.groups, buffers: device.memory().created - before.buffers };
-const ops = await medianMs(() => {
+const ops = await medians(() => {
   using inner = scope.child();
   model.forward(inner.borrow(latent), [2]);
 });
 
-console.log(`${device.adapter.name}; light ×2, ${captured.commands} commands`);
-for (const [name, ms] of [
+console.log(`${device.adapter.name}; light ×2, ${captured.commands} commands; µs per command`);
+for (const [name, { recording, submission }] of [
   ['through the ops', ops],
   ['replayed', replay],
 ] as const) {
-  const micro = ((1000 * ms) / captured.commands).toFixed(2);
-  console.log(`${name.padEnd(16)} ${ms.toFixed(2).padStart(8)} ms ${micro.padStart(8)} µs per command`);
+  const micro = (ms: number) => ((1000 * ms) / captured.commands).toFixed(2).padStart(8);
+  console.log(`${name.padEnd(16)} recording ${micro(recording)}, queue.submit ${micro(submission)}`);
 }
 console.log(`made by the replays: ${made.buffers} buffers, ${made.groups} bind groups`);
 
-async function medianMs(run: () => void): Promise<number> {
-  const times: number[] = [];
+async function medians(run: () => void): Promise<{ recording: number; submission: number }> {
+  const recording: number[] = [];
+  const submission: number[] = [];
   for (let i = 0; i < Number(values.runs); i++) {
     await device.synchronize();
+    submitting = 0;
     const begin = performance.now();
     run();
     device.flush();
-    times.push(performance.now() - begin);
+    recording.push(performance.now() - begin - submitting);
+    submission.push(submitting);
   }
   await device.synchronize();
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] as number;
+  const median = (times: number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] as number;
+  return { recording: median(recording), submission: median(submission) };
 }

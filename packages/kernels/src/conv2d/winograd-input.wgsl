@@ -16,7 +16,7 @@ fn main(
   let tile = index / params.cin4;
   let channel = index - tile * params.cin4;
   let first = tile_at(tile);
-  let pixel = pixel_at(first.row * params.out_width + first.x);
+  let pixel = Pixel(first.image * params.height, i32(first.y) - params.pad_top, i32(first.x) - params.pad_left);
 
   let c0 = down(pixel, 0u, channel);
   let c1 = down(pixel, 1u, channel);

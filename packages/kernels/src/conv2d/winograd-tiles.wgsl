@@ -1,9 +1,9 @@
 // Which 2×2 outputs belong to a tile of F(2×2, 3×3): tiles lie row by row over each image of out[B, Ho, Wo, Cout]; where Ho
 // or Wo is odd, the last ones hold half as many outputs. Uses the kernel's params out_height and out_width.
 
-// The first pixel of a tile, its row counted over all images.
+// The first pixel of a tile.
 struct Tile {
-  row: u32,
+  image: u32,
   y: u32,
   x: u32,
 }
@@ -13,6 +13,5 @@ fn tile_at(index: u32) -> Tile {
   let down = (params.out_height + 1u) / 2u;
   let band = index / across;
   let image = band / down;
-  let y = 2u * (band - image * down);
-  return Tile(image * params.out_height + y, y, 2u * (index - band * across));
+  return Tile(image, 2u * (band - image * down), 2u * (index - band * across));
 }

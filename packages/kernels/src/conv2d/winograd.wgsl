@@ -65,7 +65,8 @@ fn main(
 fn store(index: u32, channel: u32, top_left: vec4f, top_right: vec4f, bottom_left: vec4f, bottom_right: vec4f) {
   if (index < params.tiles && channel < params.cout4) {
     let tile = tile_at(index);
-    let at = params.out_offset + (tile.row * params.out_width + tile.x) * params.cout4 + channel;
+    let row = tile.image * params.out_height + tile.y;
+    let at = params.out_offset + (row * params.out_width + tile.x) * params.cout4 + channel;
     let below = at + params.out_width * params.cout4;
     let has_right = tile.x + 1u < params.out_width;
     let has_below = tile.y + 1u < params.out_height;

@@ -81,7 +81,8 @@ export class Recorder {
       if (command.immediates) pass.setImmediates(0, command.params);
       else this.#uniforms.set(pass, command.params);
     }
-    pass.dispatchWorkgroups(...command.grid);
+    const [x, y, z] = command.grid;
+    pass.dispatchWorkgroups(x, y, z);
     this.#kernels.add(command.kernel);
     this.#dispatches += 1;
     this.#flops += command.flops;
