@@ -10,6 +10,7 @@ import { prepare } from './commands/prepare.ts';
 import { report } from './commands/report.ts';
 import { roundtrip } from './commands/roundtrip.ts';
 import { train } from './commands/train.ts';
+import { trainDecoderCommand } from './commands/train-decoder.ts';
 import { tune } from './commands/tune.ts';
 import { upscale } from './commands/upscale.ts';
 import { InterruptedError, UsageError } from './errors.ts';
@@ -27,6 +28,7 @@ const commands: readonly Command[] = [
   inspect,
   prepare,
   train,
+  trainDecoderCommand,
   evaluate,
   report,
   tune,

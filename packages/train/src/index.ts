@@ -1,6 +1,7 @@
 export * from './checkpoint/index.ts';
 export * from './config/index.ts';
 export * from './data/index.ts';
+export * from './decoder/index.ts';
 export * from './evaluation/index.ts';
 export * from './losses/index.ts';
 export * from './metrics/index.ts';

@@ -2,7 +2,7 @@ import { formatDuration, type PrepareProgress, prepareData, VaeEncoder } from '@
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { withDevice } from '../device.ts';
-import { UsageError } from '../errors.ts';
+import { aboveZero, numbersOf } from '../numbers.ts';
 import { shared } from '../options.ts';
 import type { Output } from '../output.ts';
 
@@ -52,8 +52,8 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
     crop: parsed.count('crop'),
     stride: parsed.count('stride'),
     minSide: parsed.count('min-side'),
-    scales: numbers(parsed, 'scales'),
-    photoScales: numbers(parsed, 'photo-scales'),
+    scales: numbersOf(parsed, 'scales', aboveZero),
+    photoScales: numbersOf(parsed, 'photo-scales', aboveZero),
     limit: parsed.count('limit'),
     pixels: parsed.has('pixels'),
     dtype: parsed.text('dtype') as 'F32' | 'F16' | undefined,
@@ -96,19 +96,6 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
     if (signal.aborted) output.note(`${reporter.state()} in ${out}; the same command goes on from there`);
     throw error;
   }
-}
-
-/** `1,0.5` as [1, 0.5]. @throws UsageError `usage-value` */
-function numbers(parsed: Parsed, option: string): number[] | undefined {
-  const text = parsed.text(option);
-  if (text === undefined) return undefined;
-  const values = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
-  if (values.every((value) => Number.isFinite(value) && value > 0)) return values;
-  throw new UsageError(
-    'usage-value',
-    `--${option} is ${JSON.stringify(text)}`,
-    'It is numbers above 0 with commas between them.',
-  );
 }
 
 /** Milliseconds between lines where nobody watches. */

@@ -1,0 +1,86 @@
+import {
+  encodeSafetensors,
+  type FileTensor,
+  fromFloat32,
+  toFloat32,
+  writeFileAtomic,
+} from '@lua-webgpu/tensor';
+import { type DecoderRecipe, demoDecoder, openDataset, trainDecoder } from '@lua-webgpu/train';
+import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { withDevice } from '../device.ts';
+import { UsageError } from '../errors.ts';
+import { numbersOf, wholeNumbers } from '../numbers.ts';
+import { shared } from '../options.ts';
+
+const spec = {
+  name: 'train-decoder',
+  summary: 'train a small decoder, to look at latents without anybody else’s weights',
+  positionals: ['DATA'],
+  options: {
+    out: { type: 'string', placeholder: 'FILE.safetensors', about: 'the weights, F16', required: true },
+    width: { type: 'string', placeholder: 'N', about: `hidden channels; ${demoDecoder.width}` },
+    blocks: {
+      type: 'string',
+      placeholder: '3,2,1,0',
+      about: 'blocks of three convolutions at each resolution, from that of the latent up',
+    },
+    steps: { type: 'string', placeholder: 'N', about: `updates; ${demoDecoder.steps}` },
+    batch: { type: 'string', placeholder: 'N', about: `crops per update; ${demoDecoder.batch}` },
+    crop: { type: 'string', placeholder: 'N', about: `side of a crop of the latents; ${demoDecoder.crop}` },
+    adapter: shared.adapter,
+    ...commonOptions,
+  },
+  details:
+    'DATA is a folder that prepare made with --pixels. The decoder has the layout of TAESD, so that --vae and diffusers read it, and learns the L1 difference from the photographs. After Ctrl-C what was learned so far is written.',
+} satisfies CommandSpec;
+
+async function run(parsed: Parsed, context: CommandContext): Promise<number> {
+  const { output, signal } = context;
+  const out = parsed.required('out');
+  const recipe = recipeOf(parsed);
+  await using dataset = await openDataset(parsed.positionals[0] as string);
+  const { settings, sha256 } = dataset.index;
+  const begin = performance.now();
+  const { tensors, steps, adapter } = await withDevice(parsed.text('adapter'), context, async (device) => {
+    const trained = await trainDecoder(device, dataset, recipe, {
+      signal,
+      onProgress({ step, steps: total, loss }) {
+        const left = (((performance.now() - begin) / step) * (total - step)) / 1000;
+        if (output.interactive) output.progress('steps', step, total, `, L1 ${loss.toFixed(4)}`);
+        else output.note(JSON.stringify({ type: 'progress', step, steps: total, loss, secondsLeft: left }));
+      },
+    });
+    return { ...trained, adapter: device.adapter.name };
+  });
+  const seconds = (performance.now() - begin) / 1000;
+  const halves = new Map([...tensors].map(([name, tensor]) => [name, half(tensor)] as const));
+  const { profile } = settings.vae;
+  const metadata = new Map([
+    ['recipe', JSON.stringify({ ...recipe, steps })],
+    ['vae', profile],
+    ['data', sha256],
+  ]);
+  await writeFileAtomic(out, encodeSafetensors(halves, metadata));
+  output.result({ out, profile, steps, seconds, adapter, data: sha256 });
+  output.print(`${out}: a decoder for ${profile} latents after ${steps} steps in ${seconds.toFixed(0)} s`);
+  return 0;
+}
+
+/** @throws UsageError `usage-value` */
+function recipeOf(parsed: Parsed): DecoderRecipe {
+  const given = Object.fromEntries(
+    (['width', 'steps', 'batch', 'crop'] as const).flatMap((name) => {
+      const value = parsed.count(name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  const blocks = numbersOf(parsed, 'blocks', wholeNumbers) ?? demoDecoder.blocks;
+  const recipe: DecoderRecipe = { ...demoDecoder, ...given, blocks };
+  if (recipe.width % 4 === 0) return recipe;
+  throw new UsageError('usage-value', `--width is ${recipe.width}`, 'It is a multiple of 4.');
+}
+
+const half = (tensor: FileTensor): FileTensor => fromFloat32(toFloat32(tensor), tensor.shape, 'F16');
+
+export const trainDecoderCommand: Command = { spec, run };

@@ -1,0 +1,8 @@
+export {
+  type DecoderOptions,
+  type DecoderProgress,
+  type DecoderRecipe,
+  demoDecoder,
+  type TrainedDecoder,
+  trainDecoder,
+} from './train-decoder.ts';

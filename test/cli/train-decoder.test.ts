@@ -1,0 +1,55 @@
+/** A decoder of one's own: prepare --pixels, train-decoder, and decode with what came out. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readImage, writeImage } from '@lua-webgpu/lua-model';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { smoothPicture } from '../support/pictures.ts';
+import { runHere, temporaryFolder } from './run.ts';
+import { writeTinyVae } from './tiny-vae.ts';
+
+const folder = temporaryFolder();
+const at = (...names: string[]) => join(folder, ...names);
+const decoder = at('small-flux-decoder.safetensors');
+let vae = '';
+
+async function succeed(...args: string[]) {
+  const { code, stdout, stderr } = await runHere([...args, '--json']);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+beforeAll(async () => {
+  process.env.LUA_WEBGPU_ADAPTER = 'swiftshader';
+  vae = await writeTinyVae(folder);
+  mkdirSync(at('photos'));
+  await writeImage(at('photos', 'a.png'), smoothPicture(128, 64));
+  const prepare = ['prepare', at('photos'), '--vae', vae, '--crop', '64', '--min-side', '64'];
+  await succeed(...prepare, '--out', at('with'), '--pixels');
+  await succeed(...prepare, '--out', at('without'));
+});
+
+describe('train-decoder', () => {
+  it('writes weights that --vae reads', async () => {
+    const small = ['--width', '8', '--blocks', '1,0,0,0', '--steps', '2', '--batch', '1', '--crop', '4'];
+    expect(await succeed('train-decoder', at('with'), '--out', decoder, ...small)).toMatchObject({
+      out: decoder,
+      profile: 'flux',
+      steps: 2,
+    });
+    await succeed('encode', at('photos', 'a.png'), '--vae', vae, '--out', at('a.safetensors'));
+    await succeed('decode', at('a.safetensors'), '--vae', decoder, '--out', at('a.png'));
+    expect((await readImage(at('a.png'))).image).toMatchObject({ width: 128, height: 64 });
+  });
+
+  it.each([
+    { data: 'without', options: [], code: 3, message: 'holds no pixels' },
+    { data: 'with', options: ['--crop', '64'], code: 3, message: 'the latents in' },
+    { data: 'with', options: ['--width', '6'], code: 2, message: 'multiple of 4' },
+    { data: 'with', options: ['--blocks', '1,x'], code: 2, message: 'whole numbers with commas' },
+  ])('refuses $data with $options', async ({ data, options, code, message }) => {
+    const out = ['--out', at('none.safetensors')];
+    const result = await runHere(['train-decoder', at(data), ...out, ...options]);
+    expect(result.code).toBe(code);
+    expect(result.stderr).toContain(message);
+  });
+});

@@ -1,0 +1,118 @@
+import { type Device, openDevice } from '@lua-webgpu/kernels';
+import { AutoencoderTiny, profileOf } from '@lua-webgpu/lua-model';
+import { openScope, toFloat32 } from '@lua-webgpu/tensor';
+import {
+  Dataset,
+  type DatasetIndex,
+  type DecoderRecipe,
+  demoDecoder,
+  type Sample,
+  trainDecoder,
+} from '@lua-webgpu/train';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const SIDE = 4;
+const STRIDE = 2;
+
+/** Two samples whose latents are the colours of the squares that their pixels are made of. */
+class Squares extends Dataset {
+  readonly folder = 'memory';
+  readonly index: DatasetIndex = {
+    version: 1,
+    settings: {
+      vae: { profile: 'sdxl', channels: 4, stride: STRIDE, files: {} },
+      ...{ crop: SIDE * STRIDE, stride: SIDE * STRIDE, min_side: 0, scales: [2], photo_scales: [1] },
+      dtype: 'F32',
+      pixels: true,
+    },
+    samples: 2,
+    shards: [],
+    unreadable: [],
+    small: 0,
+    sha256: '',
+  };
+
+  override async read(id: number): Promise<Sample> {
+    const colour = (square: number, channel: number) => ((7 * square + 3 * channel + 5 * id) % 8) / 7;
+    const data = Float32Array.from({ length: 4 * SIDE * SIDE }, (_, i) =>
+      i < 3 * SIDE * SIDE ? 4 * colour(i % (SIDE * SIDE), Math.floor(i / SIDE / SIDE)) - 2 : 0,
+    );
+    const side = SIDE * STRIDE;
+    const pixels = Uint8Array.from({ length: 3 * side * side }, (_, i) => {
+      const [y, x] = [Math.floor(i / 3 / side), Math.floor(i / 3) % side];
+      return Math.round(255 * colour(Math.floor(y / STRIDE) * SIDE + Math.floor(x / STRIDE), i % 3));
+    });
+    const half = { data: new Float32Array(4 * (SIDE / 2) ** 2), shape: [4, SIDE / 2, SIDE / 2] };
+    return { id, hr: { data, shape: [4, SIDE, SIDE] }, lr: new Map([[2, half]]), pixels };
+  }
+
+  override origin(): Promise<never> {
+    return Promise.reject(new Error('not asked for'));
+  }
+
+  override async close(): Promise<void> {}
+}
+
+const recipe: DecoderRecipe = {
+  ...demoDecoder,
+  width: 16,
+  blocks: [1, 0],
+  steps: 100,
+  batch: 2,
+  crop: SIDE,
+  ema: 0.8,
+};
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice({ adapter: 'swiftshader', poison: true });
+});
+afterAll(() => device.destroy());
+
+describe('trainDecoder', () => {
+  it('learns the pictures that latents were made from, and gives the average under names that load', async () => {
+    const data = new Squares();
+    const losses: number[] = [];
+    const { tensors, config, steps } = await trainDecoder(device, data, recipe, {
+      onProgress: ({ step, steps: total, loss }) => {
+        expect(step).toBe(10 * losses.push(loss));
+        expect(total).toBe(100);
+      },
+    });
+    expect(steps).toBe(100);
+    expect(losses.at(-1)).toBeLessThan(0.4 * (losses[0] as number));
+
+    using decoder = new AutoencoderTiny(config, profileOf('sdxl'), ['decoder']);
+    decoder.loadStateDict(device, tensors);
+    using scope = openScope(device);
+    const { hr, pixels } = await data.read(1);
+    const decoded = await decoder.decode(scope.tensor(hr.data, [1, 4, SIDE, SIDE])).readFloats();
+    const count = (SIDE * STRIDE) ** 2;
+    const difference = decoded.reduce((sum, value, i) => {
+      const pixel = (pixels as Uint8Array)[3 * (i % count) + Math.floor(i / count)] as number;
+      return sum + Math.abs(value - pixel / 255) / decoded.length;
+    }, 0);
+    expect(difference).toBeLessThan(2 * (losses.at(-1) as number));
+  });
+
+  it('is a function of the seed', async () => {
+    const short = { ...recipe, steps: 3 };
+    const values = async (seed: number) => {
+      const { tensors } = await trainDecoder(device, new Squares(), { ...short, seed });
+      return [...tensors.values()].map((tensor) => [...toFloat32(tensor)]);
+    };
+    const first = await values(0);
+    expect(await values(0)).toEqual(first);
+    expect(await values(1)).not.toEqual(first);
+  });
+
+  it('ends after the step in which it is told to', async () => {
+    const controller = new AbortController();
+    const { steps } = await trainDecoder(device, new Squares(), recipe, {
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    expect(steps).toBe(10);
+    expect(device.memory().inUse).toBe(0);
+  });
+});
