@@ -11,6 +11,7 @@ import {
   preloadVulkan,
 } from './dawn.ts';
 import { loadKoffi } from './native.ts';
+import { restBetweenPolls } from './polling.ts';
 import { hasEmbeddedBuild, unpackSwiftShader } from './swiftshader.ts';
 import type { AdapterDescription, AdapterRequest, PlatformAdapter } from './types.ts';
 import { hasLavapipe, installedDrivers } from './vulkan-drivers.ts';
@@ -29,7 +30,8 @@ interface Findings {
  * software Vulkan (Mesa 24 or newer); else SwiftShader out of the npm package `@sparticuz/chromium`, so that a
  * bare Linux x64 machine works. The embedded adapter is unpacked and woken only when nothing before it will do.
  *
- * Each call gives an adapter of its own. Missing WebGPU constants are defined on `globalThis`.
+ * Each call gives an adapter of its own. Missing WebGPU constants are defined on `globalThis`; with a software adapter
+ * `globalThis.setImmediate` is replaced by one that lets dawn.node's polls rest.
  * Throws `AdapterError`: `adapter-no-webgpu`, `adapter-none`, or `adapter-unknown` for a name that matches none.
  */
 export async function requestPlatformAdapter(request: AdapterRequest = {}): Promise<PlatformAdapter> {
@@ -45,6 +47,7 @@ export async function requestPlatformAdapter(request: AdapterRequest = {}): Prom
       const refusal = adapter === null ? `${name} does not open` : unwanted(wanted, name, adapter);
       if (adapter !== null && refusal === undefined) {
         const description = describe(name, origin, adapter);
+        if (description.kind === 'software') restBetweenPolls();
         return { adapter, description, notice: noticeFor(description, [...findings.reasons]) };
       }
       if (refusal !== undefined) findings.reasons.add(refusal);
