@@ -48,7 +48,7 @@ const processes = new Map(
 
 const rows: Row[] = [];
 for (const [index, problem] of problems.entries()) {
-  if (problem.name.includes(values.filter))
+  if (values.filter.some((text) => problem.name.includes(text)))
     rows.push(await compare(index, processes, Number(values.seconds)));
 }
 for (const each of processes.values()) each.stop();
