@@ -18,6 +18,7 @@ import {
 } from '@lua-webgpu/tensor';
 import type { Open, Prepared } from './contender.ts';
 import { cropped, padded, transposed } from './layout.ts';
+import { encodeNetwork } from './onnx/network.ts';
 import { attentionOperands, convOperands, cook, noise, type Recipes, type Sizes } from './problems.ts';
 
 /** The results of one run, which `run` gives back and `read` reads; `scope` is for everything made once. */
@@ -136,11 +137,13 @@ const recipes: Recipes<Build> = {
   network:
     ({ side }) =>
     (scope, device) => {
-      const model = createLua(device, preset('light', { in_chans: 16 }));
+      const config = preset('light', { in_chans: 16 });
+      const model = createLua(device, config);
       const latent = scope.tensor(noise(1, 16 * side * side), [1, 16, side, side]);
       return {
         results: () => [...model.forward(latent, [2]).values()],
         dispose: () => model.dispose(),
+        graph: async () => encodeNetwork(config, await model.stateDict(), side),
       };
     },
 };

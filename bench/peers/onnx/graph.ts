@@ -43,6 +43,18 @@ export class Graph {
     this.#outputs.push(bytes(12, this.#valueInfo(name, shape)));
   }
 
+  /** Declares the value `y` an output, and one element of it the output `probe`. */
+  outputWithProbe(shape: readonly number[]): void {
+    this.output('y', shape);
+    const axes = shape.map((_, axis) => axis);
+    const [starts, ends] = [0, 1].map((at) => this.integers(axes.map(() => at)));
+    this.node('Slice', ['y', starts as string, ends as string, this.integers(axes)], {}, 'probe');
+    this.output(
+      'probe',
+      axes.map(() => 1),
+    );
+  }
+
   floats(values: Float32Array, shape: readonly number[]): string {
     return this.#constant(elementType.float, littleEndian(values), shape);
   }
@@ -50,6 +62,11 @@ export class Graph {
   integers(values: readonly number[]): string {
     const data = BigInt64Array.from(values, BigInt);
     return this.#constant(elementType.int64, littleEndian(data), [values.length]);
+  }
+
+  /** Without axes. */
+  integer(value: number): string {
+    return this.#constant(elementType.int64, littleEndian(BigInt64Array.of(BigInt(value))), []);
   }
 
   #constant(type: number, raw: Uint8Array, shape: readonly number[]): string {

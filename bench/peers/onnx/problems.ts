@@ -29,15 +29,8 @@ interface Described extends Omit<OnnxProblem, 'model'> {
 function described({ build, ...problem }: Described): OnnxProblem {
   const graph = new Graph();
   for (const [name, { shape }] of Object.entries(problem.inputs)) graph.input(name, shape);
-  graph.output('y', problem.shape);
   build(graph);
-  const axes = problem.shape.map((_, axis) => axis);
-  const [starts, ends] = [0, 1].map((at) => graph.integers(axes.map(() => at)));
-  graph.output(
-    'probe',
-    axes.map(() => 1),
-  );
-  graph.node('Slice', ['y', starts as string, ends as string, graph.integers(axes)], {}, 'probe');
+  graph.outputWithProbe(problem.shape);
   return { ...problem, model: graph.encode() };
 }
 
@@ -117,6 +110,17 @@ export const onnxRecipes: Recipes<(network: Uint8Array | undefined) => OnnxProbl
         shape: [count],
         build: (graph) => void graph.node('Add', ['a', 'b'], {}, 'y'),
       }),
+
+  network:
+    ({ side }) =>
+    (network) => {
+      if (!network) throw new Error('the network was not exported');
+      return {
+        model: network,
+        inputs: { x: { data: noise(1, 16 * side * side), shape: [1, 16, side, side] } },
+        shape: [1, 16, 2 * side, 2 * side],
+      };
+    },
 };
 
 function attention(sizes: Sizes['attention']): OnnxProblem {
