@@ -6,11 +6,11 @@ import { driverEnvironment } from './drivers.ts';
 import { type ContenderName, contenders, install, titleOf } from './packages.ts';
 import { problems } from './problems.ts';
 import { ContenderProcess } from './process.ts';
-import { type Row, tableOf } from './table.ts';
+import { type Comparison, type Row, tableOf } from './table.ts';
 
 /**
  * Ours beside other libraries on the same adapter. `npm run bench:peers -- [--adapter NAME] [--filter TEXT]
- * [--only ours,tfjs,…] [--seconds 0.5] [--timeout 60] [--save FILE]`; the peers are installed into the temporary folder
+ * [--only ours,tfjs,…] [--seconds 0.5] [--timeout 120] [--save FILE]`; the peers are installed into the temporary folder
  * when they are first needed.
  */
 const { values } = parseArgs({
@@ -23,7 +23,7 @@ const { values } = parseArgs({
     /** For each contender and problem; at least five samples are taken. */
     seconds: { type: 'string', default: '0.5' },
     /** For one answer of a peer, compilation included. */
-    timeout: { type: 'string', default: '60' },
+    timeout: { type: 'string', default: '120' },
     save: { type: 'string' },
   },
 });
@@ -47,17 +47,23 @@ const processes = new Map(
 );
 
 const rows: Row[] = [];
+process.once('SIGINT', () => finish(130)).once('SIGTERM', () => finish(143));
 for (const [index, problem] of problems.entries()) {
   if (values.filter.some((text) => problem.name.includes(text)))
     rows.push(await compare(index, processes, Number(values.seconds)));
 }
-for (const each of processes.values()) each.stop();
+finish(0);
 
-const comparison = {
-  adapter: description,
-  date: new Date().toISOString(),
-  titles: Object.fromEntries(names.map((name) => [name, titleOf(name)])),
-  rows,
-};
-console.log(tableOf(comparison));
-if (values.save) writeFileSync(values.save, `${JSON.stringify(comparison, null, 2)}\n`);
+/** An interrupted run tells what it has measured so far. */
+function finish(code: number): never {
+  for (const each of processes.values()) each.stop();
+  const comparison: Comparison = {
+    adapter: description,
+    date: new Date().toISOString(),
+    titles: Object.fromEntries(names.map((name) => [name, titleOf(name)])),
+    rows,
+  };
+  console.log(tableOf(comparison));
+  if (values.save) writeFileSync(values.save, `${JSON.stringify(comparison, null, 2)}\n`);
+  process.exit(code);
+}
