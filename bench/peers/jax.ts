@@ -57,7 +57,17 @@ interface Built {
   compute(...operands: Arr[]): Arr[];
   unpack?(outputs: Float32Array[]): Float32Array[];
 }
-type Build = (jax: Jax, array: (values: Float32Array, shape: readonly number[]) => Arr) => Built;
+type Build = (
+  jax: Jax,
+  array: (values: Float32Array, shape: readonly number[]) => Arr,
+  /** The exported network. */
+  network: () => OnnxModel,
+) => Built;
+
+/** What @jax-js/onnx makes of a file. */
+interface OnnxModel {
+  run(inputs: Readonly<Record<string, Arr>>): Readonly<Record<string, Arr>>;
+}
 
 /** PyTorch's layouts: images [1, C, H, W], weights [out, in, 3, 3]. */
 function convArrays(array: Parameters<Build>[1], sizes: Sizes['conv']): Arr[] {
@@ -177,22 +187,39 @@ const recipes: Recipes<Build> = {
         ],
       };
     },
+
+  /** The graph's probe is thrown away. */
+  network:
+    ({ side }) =>
+    (_, array, read) => {
+      const model = read();
+      return {
+        operands: [array(noise(1, 16 * side * side), [1, 16, side, side])],
+        compute: (x) => {
+          const { y, probe } = model.run({ x: x as Arr });
+          probe?.dispose();
+          return [y as Arr];
+        },
+      };
+    },
 };
 
 export const open: Open = async ({ adapter, folder }) => {
   await defineNavigatorGpu(adapter);
-  const jax: Jax = createRequire(join(folder, 'package.json'))('@jax-js/jax');
+  const load = createRequire(join(folder, 'package.json'));
+  const jax: Jax = load('@jax-js/jax');
+  const onnx: { readonly ONNXModel: new (file: Uint8Array) => OnnxModel } = load('@jax-js/onnx');
   if (!(await jax.init('webgpu')).includes('webgpu')) throw new Error('its webgpu backend does not start');
   jax.defaultDevice('webgpu');
   const throwInvalid = invalidUses(jax.getWebGPUDevice());
   const array = (values: Float32Array, shape: readonly number[]) => jax.numpy.array(values).reshape(shape);
   return {
-    async prepare(problem): Promise<Prepared> {
-      const { operands, compute, unpack } = cook(
-        recipes,
-        problem,
-        'nobody wrote this network for it',
-      )(jax, array);
+    async prepare(problem, graph): Promise<Prepared> {
+      const read = () => {
+        if (!graph) throw new Error('the network was not exported');
+        return new onnx.ONNXModel(graph);
+      };
+      const { operands, compute, unpack } = cook(recipes, problem, 'no such op')(jax, array, read);
       const compiled = jax.jit(compute);
       const results = () => compiled(...operands.map((each) => each.ref));
       return {

@@ -6,7 +6,7 @@ const absent = () => undefined;
 
 it('installs pinned versions into a folder of their own, without their scripts', () => {
   const { folder, npm } = installation('tfjs', 'root', absent);
-  expect(folder).toBe(join('root', 'tfjs-4.22.0'));
+  expect(folder).toBe(join('root', 'tfjs-4.22.0-4.22.0'));
   expect(npm).toContain('--ignore-scripts');
   expect(npm?.slice(-2)).toEqual(['@tensorflow/tfjs-core@4.22.0', '@tensorflow/tfjs-backend-webgpu@4.22.0']);
 });

@@ -7,18 +7,18 @@ import { join } from 'node:path';
 export const contenders = ['ours', 'raw', 'tfjs', 'jax-js', 'onnxruntime'] as const;
 export type ContenderName = (typeof contenders)[number];
 
-/** The peers' packages, pinned: another version is another measurement. */
+/** The peers' packages, the one that gives the version first, pinned: another version is another measurement. */
 export const packages: Readonly<Record<ContenderName, Readonly<Record<string, string>>>> = {
   ours: {},
   raw: {},
   tfjs: { '@tensorflow/tfjs-core': '4.22.0', '@tensorflow/tfjs-backend-webgpu': '4.22.0' },
-  'jax-js': { '@jax-js/jax': '0.1.25' },
+  'jax-js': { '@jax-js/jax': '0.1.25', '@jax-js/onnx': '0.1.2' },
   onnxruntime: { 'onnxruntime-node': '1.30.0' },
 };
 
 /** For people: `tfjs 4.22.0`. */
 export const titleOf = (name: ContenderName): string =>
-  [name, ...new Set(Object.values(packages[name]))].join(' ');
+  [name, ...Object.values(packages[name]).slice(0, 1)].join(' ');
 
 export interface Installation {
   readonly folder: string;
@@ -38,7 +38,7 @@ export function installation(
   installedAt: (folder: string, name: string) => string | undefined,
 ): Installation {
   const pinned = Object.entries(packages[name]);
-  const folder = join(root, titleOf(name).replaceAll(' ', '-'));
+  const folder = join(root, [name, ...pinned.map(([, version]) => version)].join('-'));
   if (pinned.every(([each, version]) => installedAt(folder, each) === version)) {
     return { folder, npm: undefined };
   }

@@ -179,7 +179,7 @@ export const open: Open = async ({ adapter, folder }) => {
   };
   return {
     async prepare(problem): Promise<Prepared> {
-      const compute = cook(recipes, problem, 'nobody wrote this network for it')(tf);
+      const compute = cook(recipes, problem, 'it reads no ONNX graph')(tf);
       return {
         async run() {
           for (const result of tf.tidy(compute)) result.dispose();

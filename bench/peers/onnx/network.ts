@@ -49,10 +49,17 @@ class Exporter {
     const wide = this.#conv(features, `${name}.conv_before.0`);
     const active = graph.node('LeakyRelu', [wide], { alpha: { float: 0.01 } });
     const packed = this.#conv(active, `${name}.upsample.0`);
-    const large = graph.node('DepthToSpace', [packed], { blocksize: 2, mode: 'CRD' });
+    const large = this.#pixelShuffle(packed);
     this.#conv(large, `${name}.conv_last`, 'y');
     graph.outputWithProbe([1, head.out_chans, 2 * this.#side, 2 * this.#side]);
     return graph.encode();
+  }
+
+  /** PyTorch's, by 2. DepthToSpace in mode CRD is the same, but jax-js reads no such node. */
+  #pixelShuffle(x: string): string {
+    const [graph, side, features] = [this.#graph, this.#side, this.#config.head_num_feat];
+    const parts = graph.reshape(x, [1, features, 2, 2, side, side]);
+    return graph.reshape(graph.transpose(parts, [0, 1, 4, 2, 5, 3]), [1, features, 2 * side, 2 * side]);
   }
 
   #values(name: string): FileTensor {
