@@ -1,10 +1,11 @@
 import { requestPlatformAdapter } from '@lua-webgpu/kernels';
 
 /**
- * Gives libraries that were written for browsers the adapter that `openDevice` would take: they find it where a page
- * has it. The adapter, and with it Dawn, stays referenced by the function that returns it.
+ * Gives libraries that were written for browsers the adapter that `openDevice` would take, found by the same code: what
+ * that does for the process, such as how Dawn waits in Node, the peers get as well.
  */
 export async function defineNavigatorGpu(adapterName: string | undefined): Promise<void> {
+  // An adapter is good for one device, so this one only tells early where there is none.
   await requestPlatformAdapter({ name: adapterName });
   const gpu = {
     requestAdapter: async () => (await requestPlatformAdapter({ name: adapterName })).adapter,
