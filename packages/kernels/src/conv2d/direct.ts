@@ -1,5 +1,10 @@
-import { activationLibrary, combineLibrary, encodeActivation } from '../lib/index.ts';
-import { subgroupRows, subgroupRowsName } from '../lib/subgroup-rows.ts';
+import {
+  activationLibrary,
+  combineLibrary,
+  encodeActivation,
+  subgroupRows,
+  subgroupRowsName,
+} from '../lib/index.ts';
 import { shaders } from '../shaders.generated.ts';
 import { type AnyKernel, defineKernel, foldGrid, type Grid, read, write } from '../wgsl/index.ts';
 import { conv2dOutputSize, conv2dPieces } from './geometry.ts';

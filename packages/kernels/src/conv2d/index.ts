@@ -1,4 +1,4 @@
-import { preferSubgroupRows } from '../lib/subgroup-rows.ts';
+import { preferSubgroupRows } from '../lib/index.ts';
 import { matmul } from '../matmul/index.ts';
 import { type Device, type Family, pick } from '../runtime/index.ts';
 import { directVariants } from './direct.ts';

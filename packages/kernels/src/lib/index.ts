@@ -1,5 +1,7 @@
 import { shaders } from '../shaders.generated.ts';
 
+export { preferSubgroupRows, subgroupRows, subgroupRowsName } from './subgroup-rows.ts';
+
 /** What a GEMM or convolution does to its result before the store. */
 export type Activation =
   | { readonly kind: 'none' }

@@ -4,8 +4,10 @@ import {
   activationLibrary,
   combineLibrary,
   encodeActivation,
+  preferSubgroupRows,
+  subgroupRows,
+  subgroupRowsName,
 } from '../lib/index.ts';
-import { preferSubgroupRows, subgroupRows, subgroupRowsName } from '../lib/subgroup-rows.ts';
 import {
   bandRange,
   type Device,
