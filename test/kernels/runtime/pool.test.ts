@@ -32,6 +32,22 @@ const code = (run: () => unknown) => {
   return 'nothing was thrown';
 };
 
+test('work that is repeated gets the same buffers, whatever the order in which they came back', () => {
+  const { pool } = open();
+  const sizes = [1000, 3000, 1000, 1000, 3000, 1000, 1000];
+  const work = (returned: (ids: number[]) => number[]) => {
+    const ids = sizes.map((bytes) => pool.take(bytes, 'test').id);
+    for (const id of returned([...ids])) pool.give(id);
+    return ids;
+  };
+  const first = work((ids) => ids);
+  const shuffled = (ids: number[]) => [3, 0, 6, 2, 5, 1, 4].map((i) => ids[i] as number);
+  for (const order of [(ids: number[]) => ids.reverse(), shuffled, (ids: number[]) => ids]) {
+    expect(work(order)).toEqual(first);
+  }
+  expect(first).toEqual([...first].sort((a, b) => a - b));
+});
+
 describe('size classes', () => {
   test.each([
     [0, 256],

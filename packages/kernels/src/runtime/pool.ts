@@ -42,6 +42,10 @@ export class BufferPool {
   readonly #limit: number;
   readonly #maxPooled: number;
   readonly #budget: number;
+  /**
+   * By capacity, the lowest number last, which is lent first: work that is repeated then gets the same buffers each time,
+   * whatever the order in which they came back, and finds its bind groups.
+   */
   readonly #free = new Map<number, PooledBuffer[]>();
   readonly #lent = new Map<number, PooledBuffer>();
   readonly #held = new HeldBuffers();
@@ -175,7 +179,7 @@ export class BufferPool {
     this.#inUse -= buffer.capacity;
     this.#pooled += buffer.capacity;
     const list = this.#free.get(buffer.capacity);
-    if (list) list.push(buffer);
+    if (list) list.splice(placeOf(buffer, list), 0, buffer);
     else this.#free.set(buffer.capacity, [buffer]);
   }
 
@@ -215,4 +219,15 @@ export class BufferPool {
       'Raise `budgetBytes`, or work on smaller pieces: pass a smaller `tile` or batch.',
     );
   }
+}
+
+/** Where a buffer belongs in a list with falling numbers. */
+function placeOf({ id }: PooledBuffer, list: readonly PooledBuffer[]): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] as PooledBuffer).id > id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
