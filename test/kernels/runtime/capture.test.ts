@@ -66,7 +66,8 @@ describe.each(await adapterCases())('$label', (adapter) => {
   });
 
   test('a replay creates no buffers and no bind groups, and what others compute leaves its memory alone', async () => {
-    const device = await devices.open({ poison: false });
+    // A device of its own, on which no bind group is known yet.
+    const device = await devices.open({ poison: false, maxPooledBytes: 2 ** 20 });
     const x = device.upload(filled(1));
     const before = device.memory().inUse;
     let groups = 0;
