@@ -27,6 +27,8 @@ export interface MatmulShape {
   readonly n: number;
   readonly bias: boolean;
   readonly activation: Activation;
+  /** Whether b is [n, k]. */
+  readonly transposed?: boolean;
 }
 
 export interface MatmulBuffers {
@@ -36,7 +38,13 @@ export interface MatmulBuffers {
   readonly out: GpuBuffer;
 }
 
-const constants = { HAS_BIAS: [false, true], ACTIVATION: activationCodes };
+/** A transposed b is for gradients, which have neither bias nor activation; the constants allow both. */
+const constants = { HAS_BIAS: [false, true], ACTIVATION: activationCodes, TRANSPOSED: [false, true] };
+const vectorLibraries = {
+  ...activationLibrary,
+  ...combineLibrary,
+  'matmul/right.wgsl': shaders['matmul/right.wgsl'],
+};
 const vectorBindings = {
   a: read('vec4f'),
   b: read('vec4f'),
@@ -54,7 +62,7 @@ const vectorCost = ({ rows, k4, n4 }: { rows: number; k4: number; n4: number }) 
 export const matmulSubgroup = defineKernel({
   name: 'matmul/subgroup',
   source: shaders['matmul/subgroup.wgsl'],
-  libraries: { ...activationLibrary, ...combineLibrary },
+  libraries: vectorLibraries,
   constants: { ...constants, ROWS: subgroupRows },
   features: ['subgroups'],
   bindings: vectorBindings,
@@ -71,7 +79,7 @@ export const matmulSubgroup = defineKernel({
 export const matmulTiled = defineKernel({
   name: 'matmul/tiled',
   source: shaders['matmul/tiled.wgsl'],
-  libraries: activationLibrary,
+  libraries: vectorLibraries,
   constants,
   bindings: vectorBindings,
   params: vectorParams,
@@ -92,8 +100,9 @@ export const matmulScalar = defineKernel({
   cost: ({ rows, k, n }) => cost(rows, k, n),
 });
 
-const constantsOf = ({ bias, activation }: MatmulShape) => ({
+const constantsOf = ({ bias, activation, transposed = false }: MatmulShape) => ({
   HAS_BIAS: bias,
+  TRANSPOSED: transposed,
   ACTIVATION: encodeActivation(activation).code,
 });
 const needsVectors = ({ k, n }: MatmulShape) =>

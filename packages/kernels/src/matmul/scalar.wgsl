@@ -1,4 +1,4 @@
-// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n]), row-major, any k and n.
+// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n]), row-major, any k and n; b is [n, k] where TRANSPOSED.
 //
 // One invocation per output element. Exists for sizes that are not multiples of 4; the model's are.
 // Accumulation in f32, k ascending; k = 0 gives the bias alone.
@@ -12,7 +12,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   var sum = 0.0;
   for (var i = 0u; i < params.k; i++) {
+#if ${TRANSPOSED}
+    sum += a[row * params.k + i] * b[column * params.k + i];
+#else
     sum += a[row * params.k + i] * b[i * params.n + column];
+#endif
   }
 #if ${HAS_BIAS}
   sum += bias[column];

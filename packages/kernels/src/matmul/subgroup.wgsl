@@ -1,4 +1,4 @@
-// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n]), row-major, n and k multiples of 4.
+// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n]), row-major, n and k multiples of 4; b is [n, k] where TRANSPOSED.
 //
 // One workgroup is one subgroup of SUBGROUP_SIZE lanes and computes ROWS rows × SUBGROUP_SIZE vec4 columns. For every
 // vec4 of k the lanes together load the rows' values once (ROWS / SUBGROUP_SIZE loads each) and hand them round
@@ -25,12 +25,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   for (var k = 0u; k < params.k4; k++) {
     var x: array<vec4f, 8>;
     #repeat (n < 8) if (n * SUBGROUP_SIZE < ROWS) { x[n] = a[row_at[n] + k]; }
-    let at = 4u * k * params.n4 + column;
+    let at = right_at(k, column);
+    let step = right_step();
     let b0 = b[at];
-    let b1 = b[at + params.n4];
-    let b2 = b[at + 2u * params.n4];
-    let b3 = b[at + 3u * params.n4];
-    #repeat (n < ROWS) sums[n] += combine(subgroupBroadcast(x[n / SUBGROUP_SIZE], n % SUBGROUP_SIZE), b0, b1, b2, b3);
+    let b1 = b[at + step];
+    let b2 = b[at + 2u * step];
+    let b3 = b[at + 3u * step];
+    #repeat (n < ROWS) sums[n] += product(subgroupBroadcast(x[n / SUBGROUP_SIZE], n % SUBGROUP_SIZE), b0, b1, b2, b3);
   }
 
   #repeat (n < ROWS) store(first_row + n, column, sums[n]);

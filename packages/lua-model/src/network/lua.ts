@@ -85,7 +85,7 @@ export class Lua extends Module {
         const output = scoped(features, (x) => {
           const raw = config.upsampler === '' ? add(head.forward(x), image) : head.forward(x);
           const crop = { top: 0, left: 0, height: height * config.scale, width: width * config.scale };
-          return toChannelsFirst(crop2d(this.#denormalise(raw), crop), { channels: config.out_chans });
+          return toChannelsFirst(cropTo(this.#denormalise(raw), crop), { channels: config.out_chans });
         });
         return [config.scale, scope.keep(output)];
       }),
@@ -164,4 +164,10 @@ function missingScope(tensor: Tensor): never {
     `the latent ${formatShape(tensor.shape)} belongs to no scope`,
     'Make it with scope.tensor(data, shape).',
   );
+}
+
+/** The upper left part; the image itself where that is all of it. */
+function cropTo(image: Tensor, crop: Parameters<typeof crop2d>[1]): Tensor {
+  const [, height, width] = image.shape;
+  return height === crop.height && width === crop.width ? image : crop2d(image, crop);
 }

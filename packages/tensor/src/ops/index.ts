@@ -41,6 +41,7 @@ export { l1LossGradient } from './l1-loss-gradient.ts';
 export { layerNorm } from './layer-norm.ts';
 export { layerNormGradient, layerNormParameterGradients } from './layer-norm-gradient.ts';
 export { matmul } from './matmul.ts';
+export { matmulTransposed } from './matmul-transposed.ts';
 export { pad2d } from './pad2d.ts';
 export { pad2dGradient } from './pad2d-gradient.ts';
 export { patchVariance } from './patch-variance.ts';

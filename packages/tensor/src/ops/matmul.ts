@@ -102,7 +102,7 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
       const inner = activationGradient(ops, activation, gradient, () => matmul(a(), b, { bias: inputs[2] }));
       const rows = inner.reshape([elements(required(specs, 0).shape.slice(0, -1)), n]);
       return [
-        wanted[0] ? matmul(inner, ops.permute(b, [1, 0])) : undefined,
+        wanted[0] ? ops.matmulTransposed(inner, b) : undefined,
         wanted[1]
           ? ops.conv2dWeightGradient(asRow(a(), k), asRow(inner, n), pointwise).reshape([k, n])
           : undefined,

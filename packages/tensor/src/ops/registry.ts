@@ -29,6 +29,7 @@ import { l1LossGradientOp } from './l1-loss-gradient.ts';
 import { layerNormOp } from './layer-norm.ts';
 import { layerNormGradientOp, layerNormParameterGradientsOp } from './layer-norm-gradient.ts';
 import { matmulOp } from './matmul.ts';
+import { matmulTransposedOp } from './matmul-transposed.ts';
 import { pad2dOp } from './pad2d.ts';
 import { pad2dGradientOp } from './pad2d-gradient.ts';
 import { patchVarianceOp } from './patch-variance.ts';
@@ -58,6 +59,7 @@ import {
 // biome-ignore lint/suspicious/noExplicitAny: a list of ops with different attributes; each is used with its own samples only
 export const registry: readonly OpDefinition<any>[] = [
   matmulOp,
+  matmulTransposedOp,
   conv2dOp,
   conv2dTransposeWeightOp,
   conv2dWeightGradientOp,
