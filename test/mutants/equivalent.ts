@@ -14,14 +14,6 @@ export interface Equivalent {
 
 export const equivalents: readonly Equivalent[] = [
   {
-    file: 'packages/kernels/src/conv2d/subgroup.wgsl',
-    text: 'if (SUBGROUP_SIZE < 16u) { loaded[1] = select(vec4f(), x[t1.at + c], t1.inside); }',
-    at: 20,
-    token: '16u',
-    replacement: '32u',
-    reason: 'with 16 lanes and more it loads what no lane is asked for',
-  },
-  {
     file: 'packages/kernels/src/elementwise/binary-strided.wgsl',
     text: 'if (params.rank > 3u) { walk = along(walk, 2u, params.size2); }',
     at: 16,
@@ -49,14 +41,6 @@ export const equivalents: readonly Equivalent[] = [
       'the first workgroup wraps round and computes everything, the others nothing: slower, the same values',
   },
   {
-    file: 'packages/kernels/src/conv2d/subgroup.wgsl',
-    text: 'if (SUBGROUP_SIZE < 8u) {',
-    at: 20,
-    token: '8u',
-    replacement: '16u',
-    reason: 'with 8 lanes it loads what no lane is asked for',
-  },
-  {
     file: 'packages/kernels/src/elementwise/binary-strided.wgsl',
     text: 'if (params.rank > 2u) { walk = along(walk, 1u, params.size1); }',
     at: 18,
@@ -80,14 +64,6 @@ export const equivalents: readonly Equivalent[] = [
     token: '-',
     replacement: '+',
     reason: 'past the end of a strip it is multiplied by 0',
-  },
-  {
-    file: 'packages/kernels/src/conv2d/subgroup.wgsl',
-    text: 'let v5 = subgroupBroadcast(loaded[5u / SUBGROUP_SIZE], 5u % SUBGROUP_SIZE);',
-    at: 34,
-    token: '5u',
-    replacement: '4u',
-    reason: 'lanes 4 and 5 are in the same load for every size, a power of two from 4 on',
   },
   {
     file: 'packages/kernels/src/elementwise/unary.wgsl',

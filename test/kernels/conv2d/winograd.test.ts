@@ -30,7 +30,8 @@ describe('the Winograd variant', () => {
   });
 
   it('is preferred on software for many channels and pixels', () => {
-    const capabilities = { software: true, subgroupSize: 8 } as Parameters<
+    const limits = { maxStorageBufferBindingSize: 2 ** 27 };
+    const capabilities = { software: true, subgroupSize: 8, limits } as Parameters<
       NonNullable<typeof conv2dFamily.prefer>
     >[1];
     const first = (changed: Partial<Conv2dShape>, more = {}) =>
@@ -43,6 +44,7 @@ describe('the Winograd variant', () => {
     expect(first({ height: 8, width: 8 })).toBe('subgroup');
     expect(first({ stride: 2 })).toBe('subgroup-32');
     expect(first({}, { software: false })).toBe('subgroup');
+    expect(first({}, { limits: { maxStorageBufferBindingSize: 2 ** 20 } })).toBe('subgroup-32');
   });
 });
 
@@ -82,5 +84,29 @@ for (const adapter of await adapterCases()) {
       expect(error / largest).toBeLessThan(2e-6);
       expect(error).toBeGreaterThan(0);
     });
+
+    it.each([
+      { x: [1, 16, 16, 32], cout: 32 },
+      { x: [1, 33, 65, 64], cout: 64 },
+      { x: [2, 256, 64, 64], cout: 16 },
+    ])(
+      'takes no more memory than is estimated, nor less than half of it: $x to $cout',
+      async ({ x, cout }) => {
+        const [, , , cin] = x as [number, number, number, number];
+        const size = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1);
+        const device = await devices.open({ force: { conv2d: 'winograd' } });
+        using scope = openScope(device);
+        const [image, weight] = [x, [3, 3, cin, cout]].map((dims) =>
+          scope.tensor(new Float32Array(size(dims)), dims),
+        ) as [Tensor, Tensor];
+        device.resetPeakMemory();
+        const before = device.memory().inUse;
+        conv2d(image, weight, { padding: 1 });
+        const taken = device.memory().peak - before - 4 * size([...x.slice(0, 3), cout]);
+        const estimate = 1.125 * conv2dScratchBytes({ cin, cout, pixels: size(x.slice(0, 3)) });
+        expect(taken).toBeLessThanOrEqual(estimate);
+        expect(taken).toBeGreaterThan(estimate / 2);
+      },
+    );
   });
 }

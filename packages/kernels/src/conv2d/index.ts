@@ -15,7 +15,7 @@ export {
   type Padding,
 } from './geometry.ts';
 export type { Conv2dBuffers, Conv2dShape } from './shape.ts';
-export { winogradInput, winogradWeight } from './winograd.ts';
+export { conv2dScratchBytes, winogradInput, winogradWeight } from './winograd.ts';
 
 export const conv2dFamily: Family<Conv2dShape, Conv2dVariant> = {
   name: 'conv2d',

@@ -83,6 +83,9 @@ const winogradProduct = defineKernel({
   }),
 });
 
+/** Bytes of a piece of the images, unless eight rows have more. */
+const pieceBytes = 2 ** 20;
+
 /** Bytes of a row up to which a piece of eight rows leaves the transformed input small. */
 const maxRowBytes = 2 ** 19;
 
@@ -102,13 +105,38 @@ function refuses(shape: Conv2dShape): string | undefined {
   return needsVectors(shape);
 }
 
-/** Whether the fewer multiplications outweigh the transforms; on hardware nothing has been measured. */
-export function winogradPays({ software }: Capabilities, shape: Conv2dShape): boolean {
+/** Whether the fewer multiplications outweigh the transforms. */
+const paysFor = (cin: number, cout: number, pixels: number) =>
+  cin >= 16 && cout >= 16 && cin * cout >= 1024 && pixels >= 256;
+
+/** Bytes up to which a piece's transformed input goes, in a binding that has to hold it. */
+const mostTransformedBytes = 2 ** 25;
+
+/** Whether it is the first choice: on software; on hardware nothing has been measured. */
+export function winogradPays({ software, limits }: Capabilities, shape: Conv2dShape): boolean {
+  const { batch, cin, cout } = shape;
   const { height, width } = conv2dOutputSize(shape);
-  const pixels = shape.batch * height * width;
-  const { cin, cout } = shape;
-  const fits = refuses(shape) === undefined;
-  return software && fits && cin >= 16 && cout >= 16 && cin * cout >= 1024 && pixels >= 256;
+  const fits = limits.maxStorageBufferBindingSize >= mostTransformedBytes && refuses(shape) === undefined;
+  return software && fits && paysFor(cin, cout, batch * height * width);
+}
+
+/**
+ * Upper estimate of the memory that a 3×3 convolution takes for its transformed weights and inputs, in bytes, where the
+ * device computes it by F(2×2, 3×3).
+ */
+export function conv2dScratchBytes({
+  cin,
+  cout,
+  pixels,
+}: {
+  readonly cin: number;
+  readonly cout: number;
+  readonly pixels: number;
+}): number {
+  if (!paysFor(cin, cout, pixels)) return 0;
+  // Tiles that an edge cuts, and the rest of a block, make it more than four times the input.
+  const transformed = Math.min(4 * places * cin * (pixels / 4), 5 * pieceBytes) * 1.125;
+  return 4 * places * cin * cout + transformed + 4 * places * blockTiles * cin;
 }
 
 /**
@@ -140,7 +168,7 @@ export const winograd: Conv2dVariant = {
 
 /** Limits under which a piece has a megabyte, or eight rows. */
 function pieceLimits(limits: Limits, shape: Conv2dShape): Limits {
-  const bytes = Math.max(2 ** 20, 8 * rowBytes(shape));
+  const bytes = Math.max(pieceBytes, 8 * rowBytes(shape));
   return { ...limits, maxStorageBufferBindingSize: Math.min(limits.maxStorageBufferBindingSize, bytes) };
 }
 

@@ -1,3 +1,4 @@
+import { conv2dScratchBytes } from '@lua-webgpu/kernels';
 import { scoresAtOnce } from './kl/attention.ts';
 import { AutoencoderKL } from './kl/autoencoder-kl.ts';
 import type { KlConfig } from './kl/config.ts';
@@ -32,8 +33,24 @@ export function wholeBytes(vae: Vae, part: VaePart, pixels: number): number {
       : vae instanceof AutoencoderTiny
         ? 3 * vae.config.width + 8
         : 0;
+  const scores = vae instanceof AutoencoderKL ? scoreBytes(vae, pixels) : 0;
   // The pool rounds sizes up by at most 1/8.
-  return 1.125 * (4 * floats * pixels + (vae instanceof AutoencoderKL ? scoreBytes(vae, pixels) : 0));
+  return 1.125 * (4 * floats * pixels + scores + scratchBytes(vae, pixels));
+}
+
+/** What the convolution that takes most takes for itself, at a resolution with so many pixels in the image. */
+function scratchBytes(vae: Vae, pixels: number): number {
+  if (vae instanceof AutoencoderTiny) {
+    const { width } = vae.config;
+    return conv2dScratchBytes({ cin: width, cout: width, pixels });
+  }
+  if (!(vae instanceof AutoencoderKL)) return 0;
+  const { block_out_channels: widths } = vae.config;
+  const levels = widths.map((width, level) => {
+    const cin = Math.max(width, widths[level + 1] ?? 0);
+    return conv2dScratchBytes({ cin, cout: cin, pixels: pixels / 4 ** level });
+  });
+  return Math.max(...levels);
 }
 
 /** Scores of the attention, and their softmax. */
@@ -83,5 +100,5 @@ export function bandBytes(
   }
   const latentLevel = (8 * (widths.at(-1) ?? 0)) / vae.stride ** 2;
   const floats = pixels * (Math.max(kept, latentLevel) + 8) + working;
-  return 1.125 * (4 * floats + scoreBytes(vae, pixels));
+  return 1.125 * (4 * floats + scoreBytes(vae, pixels) + scratchBytes(vae, pixels));
 }
