@@ -90,7 +90,7 @@ for (const adapter of await adapterCases()) {
       { x: [1, 33, 65, 64], cout: 64 },
       { x: [2, 256, 64, 64], cout: 16 },
     ])(
-      'takes no more memory than is estimated, nor less than a third of it: $x to $cout',
+      'takes no more memory than is estimated, nor less than a quarter of it: $x to $cout',
       async ({ x, cout }) => {
         const [, , , cin] = x as [number, number, number, number];
         const size = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1);
@@ -105,7 +105,7 @@ for (const adapter of await adapterCases()) {
         const taken = device.memory().peak - before - 4 * size([...x.slice(0, 3), cout]);
         const estimate = 1.125 * conv2dScratchBytes({ cin, cout, pixels: size(x.slice(0, 3)) });
         expect(taken).toBeLessThanOrEqual(estimate);
-        expect(taken).toBeGreaterThan(estimate / 3);
+        expect(taken).toBeGreaterThan(estimate / 4);
       },
     );
   });
