@@ -1,6 +1,13 @@
-import { bytes, type Field, float, integer, message } from './protobuf.ts';
+// No public part of the package: TensorBoard's events and ONNX files are both protocol buffers.
+import {
+  bytesField,
+  concat,
+  floatField,
+  textField,
+  varintField,
+} from '../../../packages/train/src/run/events/protobuf.ts';
 
-/** Field numbers and codes are those of onnx.proto3. */
+/** Uint8Array numbers and codes are those of onnx.proto3. */
 const elementType = { float: 1, int64: 7 } as const;
 const attributeType = { float: 1, integer: 2, string: 3, integers: 7 } as const;
 const irVersion = 10;
@@ -9,12 +16,13 @@ const opset = 20;
 
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 
-function attribute(name: string, value: Attribute): Field {
-  const named = (type: number, field: Field) => message([bytes(1, name), field, integer(20, type)]);
-  if (typeof value === 'number') return named(attributeType.integer, integer(3, value));
-  if (typeof value === 'string') return named(attributeType.string, bytes(4, value));
-  if ('float' in value) return named(attributeType.float, float(2, value.float));
-  return named(attributeType.integers, message(value.map((each) => integer(8, each))));
+function attribute(name: string, value: Attribute): Uint8Array {
+  const named = (type: number, field: Uint8Array) =>
+    concat([textField(1, name), field, varintField(20, type)]);
+  if (typeof value === 'number') return named(attributeType.integer, varintField(3, value));
+  if (typeof value === 'string') return named(attributeType.string, textField(4, value));
+  if ('float' in value) return named(attributeType.float, floatField(2, value.float));
+  return named(attributeType.integers, concat(value.map((each) => varintField(8, each))));
 }
 
 const littleEndian = (data: Float32Array | BigInt64Array) =>
@@ -22,25 +30,25 @@ const littleEndian = (data: Float32Array | BigInt64Array) =>
 
 /** An ONNX graph under construction: every method adds a node and returns the name of its result. */
 export class Graph {
-  readonly #nodes: Field[] = [];
-  readonly #constants: Field[] = [];
-  readonly #inputs: Field[] = [];
-  readonly #outputs: Field[] = [];
+  readonly #nodes: Uint8Array[] = [];
+  readonly #constants: Uint8Array[] = [];
+  readonly #inputs: Uint8Array[] = [];
+  readonly #outputs: Uint8Array[] = [];
   #count = 0;
 
-  #valueInfo(name: string, shape: readonly number[]): Field {
-    const dimensions = shape.map((size) => bytes(1, integer(1, size)));
-    const tensor = message([integer(1, elementType.float), bytes(2, message(dimensions))]);
-    return message([bytes(1, name), bytes(2, bytes(1, tensor))]);
+  #valueInfo(name: string, shape: readonly number[]): Uint8Array {
+    const dimensions = shape.map((size) => bytesField(1, varintField(1, size)));
+    const tensor = concat([varintField(1, elementType.float), bytesField(2, concat(dimensions))]);
+    return concat([textField(1, name), bytesField(2, bytesField(1, tensor))]);
   }
 
   input(name: string, shape: readonly number[]): string {
-    this.#inputs.push(bytes(11, this.#valueInfo(name, shape)));
+    this.#inputs.push(bytesField(11, this.#valueInfo(name, shape)));
     return name;
   }
 
   output(name: string, shape: readonly number[]): void {
-    this.#outputs.push(bytes(12, this.#valueInfo(name, shape)));
+    this.#outputs.push(bytesField(12, this.#valueInfo(name, shape)));
   }
 
   /** Declares the value `y` an output, and one element of it the output `probe`. */
@@ -71,8 +79,10 @@ export class Graph {
 
   #constant(type: number, raw: Uint8Array, shape: readonly number[]): string {
     const name = `constant${this.#count++}`;
-    const dimensions = shape.map((size) => integer(1, size));
-    this.#constants.push(bytes(5, message([...dimensions, integer(2, type), bytes(8, name), bytes(9, raw)])));
+    const dimensions = shape.map((size) => varintField(1, size));
+    this.#constants.push(
+      bytesField(5, concat([...dimensions, varintField(2, type), textField(8, name), bytesField(9, raw)])),
+    );
     return name;
   }
 
@@ -83,14 +93,14 @@ export class Graph {
     result = `value${this.#count++}`,
   ): string {
     this.#nodes.push(
-      bytes(
+      bytesField(
         1,
-        message([
-          ...inputs.map((each) => bytes(1, each)),
-          bytes(2, result),
-          bytes(3, `${type} ${result}`),
-          bytes(4, type),
-          ...Object.entries(attributes).map(([name, value]) => bytes(5, attribute(name, value))),
+        concat([
+          ...inputs.map((each) => textField(1, each)),
+          textField(2, result),
+          textField(3, `${type} ${result}`),
+          textField(4, type),
+          ...Object.entries(attributes).map(([name, value]) => bytesField(5, attribute(name, value))),
         ]),
       ),
     );
@@ -112,18 +122,18 @@ export class Graph {
 
   /** The model file. */
   encode(): Uint8Array {
-    const graph = message([
+    const graph = concat([
       ...this.#nodes,
-      bytes(2, 'graph'),
+      textField(2, 'graph'),
       ...this.#constants,
       ...this.#inputs,
       ...this.#outputs,
     ]);
-    return message([
-      integer(1, irVersion),
-      bytes(2, 'lua-webgpu'),
-      bytes(7, graph),
-      bytes(8, message([bytes(1, ''), integer(2, opset)])),
+    return concat([
+      varintField(1, irVersion),
+      textField(2, 'lua-webgpu'),
+      bytesField(7, graph),
+      bytesField(8, concat([textField(1, ''), varintField(2, opset)])),
     ]);
   }
 }

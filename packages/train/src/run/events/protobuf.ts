@@ -1,9 +1,9 @@
 /**
- * Protocol buffers' wire format, as much of it as TensorBoard's events need: a message is its fields one behind the
- * other, each led by (number << 3 | wire type).
+ * Protocol buffers' wire format, as much of it as TensorBoard's events and the ONNX files of the benchmarks need: a message
+ * is its fields one behind the other, each led by (number << 3 | wire type).
  */
 
-export function varintField(field: number, value: number): Uint8Array {
+export function varintField(field: number, value: number | bigint): Uint8Array {
   return concat([varint(field * 8), varint(value)]);
 }
 
@@ -38,13 +38,13 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return out;
 }
 
-/** Seven bits a byte, lowest first. `value` is an integer from 0 to 2^53 − 1, beyond what bit operators hold. */
-function varint(value: number): Uint8Array {
+/** Seven bits a byte, lowest first, of 64; a negative integer is its two's complement. */
+function varint(value: number | bigint): Uint8Array {
   const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 128) {
-    bytes.push((rest % 128) + 128);
-    rest = Math.floor(rest / 128);
+  let rest = BigInt.asUintN(64, BigInt(value));
+  while (rest >= 128n) {
+    bytes.push(Number(rest & 127n) | 128);
+    rest >>= 7n;
   }
-  return Uint8Array.of(...bytes, rest);
+  return Uint8Array.of(...bytes, Number(rest));
 }
