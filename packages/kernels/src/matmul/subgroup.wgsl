@@ -8,8 +8,8 @@
 // loads, not multiply-adds, are what costs. 32 rows need two thirds of the loads per product that 16 do, and fewer
 // workgroups.
 //
-// The host guarantees k % 4 == 0, n % 4 == 0, rows > 0, and ROWS <= 8 * SUBGROUP_SIZE. Lanes past the last column and rows past the last row
-// are not stored. Accumulation in f32, k ascending.
+// The host guarantees k % 4 == 0, n % 4 == 0, rows > 0, and ROWS <= 8 * SUBGROUP_SIZE. Lanes past the last column and
+// rows past the last row are not stored. Accumulation in f32, k ascending.
 
 @compute @workgroup_size(SUBGROUP_SIZE, 1, 1)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {

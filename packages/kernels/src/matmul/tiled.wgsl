@@ -1,10 +1,10 @@
-// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n]), row-major, n and k multiples of 4.
+// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n]), row-major, n and k multiples of 4; b is [n, k] where TRANSPOSED.
 //
 // Each invocation computes 8 rows × one vec4 of columns in registers; a workgroup is 8 × 8 invocations, 64 rows ×
 // 32 columns. No subgroups, no workgroup memory, no barriers: runs on every device.
 //
-// The host guarantees k % 4 == 0, n % 4 == 0, rows > 0. Invocations past the edges
-// store nothing. Accumulation in f32, k ascending.
+// The host guarantees k % 4 == 0, n % 4 == 0, rows > 0. Invocations past the edges store nothing. Accumulation in f32,
+// k ascending.
 
 const ROWS: u32 = 8u;
 

@@ -21,11 +21,11 @@ export function forwardBytes(config: LuaConfig, area: number, scales: readonly n
       : 2 * scale * scale * config.head_num_feat + scale * scale * (config.head_num_feat / 4),
   );
   const features = config.head_num_feat;
-  const scratch = chosen.map(({ scale }) =>
+  const scratch = chosen.map(({ scale, out_chans }) =>
     Math.max(
       conv2dScratchBytes({ cin: dim, cout: Math.max(dim, features), pixels: area }),
       conv2dScratchBytes({ cin: features, cout: 4 * features, pixels: (area * scale * scale) / 4 }),
-      conv2dScratchBytes({ cin: features, cout: config.in_chans, pixels: area * scale * scale }),
+      conv2dScratchBytes({ cin: features, cout: out_chans, pixels: area * scale * scale }),
     ),
   );
   // The pool rounds sizes up by at most 1/8.
