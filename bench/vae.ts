@@ -34,7 +34,7 @@ const { values } = parseArgs({
     vae: { type: 'string' },
     width: { type: 'string', default: '128' },
     /** A decoder-ready latent, whose corner is used; waves where there is none that fits. */
-    latent: { type: 'string', default: 'examples/dogs-512.safetensors' },
+    latent: { type: 'string', default: 'examples/raccoon-512.safetensors' },
     side: { type: 'string', default: '512' },
     gradient: { type: 'string', default: '256' },
     parts: { type: 'string', default: 'whole,tiles,gradient' },

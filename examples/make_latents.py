@@ -1,16 +1,17 @@
-"""Turns photographs into latents of the FLUX.1 VAE family, through the small TAESD encoder.
+"""Turns photographs into the pictures and the latents of the FLUX.1 VAE family beside this file.
 
   python3 make_latents.py --encoder taef1_encoder.safetensors --photos FOLDER --out .
 
-FOLDER holds the photographs that sources.json names. Of each: the short side scaled to 640, the centre
-512x512 cut out, halved (both times Pillow's bicubic with antialias, 8 bits), encoded, made decoder-ready
-(z / 0.3611 + 0.1159) and stored as float16, one tensor `latent` [1, 16, 32, 32]. Where sources.json says
-`"hr": true` the 512x512 pixels are encoded as well, as NAME-512.safetensors, [1, 16, 64, 64].
+FOLDER holds the photographs that sources.json names. Of each: the short side scaled down to 640 and the centre
+512x512 cut out (NAME.jpg); that, a half and a quarter of it (Pillow's bicubic with antialias, 8 bits) encoded,
+made decoder-ready (z / 0.3611 + 0.1159) and stored as float16, one tensor `latent`: NAME-512 [1, 16, 64, 64],
+NAME-256 and NAME-128.
 Needs PyTorch >= 1.8, numpy and Pillow. With --decoder taef1_decoder.safetensors it also says how well the
-latents decode, and with --pictures FOLDER it leaves the pixels and the decoded pictures there to look at.
+latents decode, and with --pictures FOLDER it leaves the decoded pictures there to look at.
 """
 
 import argparse
+import bz2
 import json
 import pathlib
 import struct
@@ -21,7 +22,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 
 SCALING_FACTOR, SHIFT_FACTOR = 0.3611, 0.1159
-SHORT_SIDE, CROP = 640, 512
+SHORT_SIDE, SIDES = 640, (512, 256, 128)
 STRIDED = {2, 6, 10}  # the encoder's convolutions of stride 2
 
 
@@ -91,13 +92,20 @@ def decode(latent, weights):
     return x.clamp(0, 1)
 
 
+def read_photograph(path):
+    if path.suffix == ".dat":  # SciPy's: compressed rows of 8-bit RGB
+        pixels = np.frombuffer(bz2.decompress(path.read_bytes()), np.uint8)
+        return Image.fromarray(pixels.reshape(768, 1024, 3))
+    return ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+
+
 def load_crop(path):
-    """The centre 512x512 of the photograph, its short side scaled to 640."""
-    photo = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
-    scale = SHORT_SIDE / min(photo.size)
+    """The centre 512x512 of the photograph, its short side scaled down to 640."""
+    photo = read_photograph(path)
+    scale = min(1, SHORT_SIDE / min(photo.size))
     photo = photo.resize([round(side * scale) for side in photo.size], Image.BICUBIC)
-    left, top = ((side - CROP) // 2 for side in photo.size)
-    return photo.crop((left, top, left + CROP, top + CROP))
+    left, top = ((side - SIDES[0]) // 2 for side in photo.size)
+    return photo.crop((left, top, left + SIDES[0], top + SIDES[0]))
 
 
 def to_tensor(image):
@@ -131,20 +139,18 @@ def main():
     sources = json.loads((pathlib.Path(__file__).parent / "sources.json").read_text())
     for source in sources:
         crop = load_crop(options.photos / source["file"])
-        half = crop.resize((CROP // 2, CROP // 2), Image.BICUBIC)
-        for image in (half, crop) if source.get("hr") else (half,):
-            name = source["name"] if image is half else f"{source['name']}-{CROP}"
-            pixels = to_tensor(image)
+        crop.save(options.out / f"{source['name']}.jpg", quality=92)
+        for side in SIDES:
+            name = f"{source['name']}-{side}"
+            pixels = to_tensor(crop if side == SIDES[0] else crop.resize((side, side), Image.BICUBIC))
             metadata = {
                 "profile": "flux",
                 "latent_scale": "decoder",
-                "pixels": f"{image.width}x{image.height}",
+                "pixels": f"{side}x{side}",
                 "source": f"{source['title']} ({source['file']}, Debian package {source['package']})",
                 "author": source["author"],
                 "licence": source["licence"],
-                "made": "examples/make_latents.py: short side to 640, centre 512x512"
-                + (", halved" if image is half else "")
-                + ", TAESD taef1 encoder, / 0.3611 + 0.1159, float16",
+                "made": f"examples/make_latents.py: short side down to 640, centre 512x512, scaled to {side}, TAESD taef1 encoder, / 0.3611 + 0.1159, float16",
             }
             latent = encode(pixels, encoder) / SCALING_FACTOR + SHIFT_FACTOR
             stored = write_latent(options.out / f"{name}.safetensors", latent, metadata)
@@ -154,8 +160,6 @@ def main():
                 line += f"  decodes to {psnr(picture, pixels):.2f} dB"
                 if options.pictures:
                     save_png(options.pictures / f"{name}-decoded.png", picture)
-            if options.pictures:
-                image.save(options.pictures / f"{name}.png")
             print(line)
 
 

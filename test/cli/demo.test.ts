@@ -1,19 +1,42 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readImage } from '@lua-webgpu/lua-model';
+import { psnr } from '@lua-webgpu/train';
 import { expect, it } from 'vitest';
-import { examplesFolder, goldenError, readGolden } from '../../packages/cli/src/demo-data.ts';
-import { runCli } from './run.ts';
+import { examplesFolder, goldenError, readExamples, readGolden } from '../../packages/cli/src/demo/data.ts';
+import { runCli, temporaryFolder } from './run.ts';
 
-it('the demonstration agrees with PyTorch and says what it is', async () => {
-  const { code, stdout, stderr } = await runCli(['demo']);
+const folder = temporaryFolder();
+
+it('the demonstration agrees with PyTorch, is nearer to the photographs than interpolation, and writes what it says', async () => {
+  const out = join(folder, 'demo');
+  const { code, stdout, stderr } = await runCli(['demo', '--out', out, '--json']);
   expect(code, stdout + stderr).toBe(0);
-  expect(stdout).toMatch(/^untrained model /);
-  expect(stdout.match(/agrees with PyTorch/g)).toHaveLength(2);
-  expect(stdout).toMatch(/^adapter: SwiftShader/m);
-  expect(stdout).toMatch(/^peak GPU memory: [\d.]+ MiB$/m);
-});
+  const { examples, strip, passed } = JSON.parse(stdout);
+  expect(passed).toBe(true);
+  expect(examples.map(({ name }: { name: string }) => name)).toEqual(['raccoon', 'astronaut']);
+  for (const { name, ceiling, results } of examples) {
+    const { image: photograph } = await readImage(join(examplesFolder(), `${name}.jpg`));
+    expect(results).toHaveLength(2);
+    for (const result of results) {
+      expect(result.shape).toEqual([1, 16, 64, 64]);
+      expect(result.psnr.lua).toBeGreaterThan(result.psnr.bicubicLatent + 0.5);
+      expect(result.psnr.lua).toBeLessThan(ceiling);
+      const { image } = await readImage(join(out, `${name}-x${result.scale}.png`));
+      expect(psnr(image, photograph)).toBeCloseTo(result.psnr.lua, 6);
+    }
+  }
+  expect(strip).toBe(join(out, 'comparison.jpg'));
+  const { image } = await readImage(strip);
+  expect(image.width).toBeGreaterThan(5 * 256);
+  expect(image.height).toBeGreaterThan(2 * 256);
+  expect(readdirSync(out)).toHaveLength(5);
+}, 120_000);
 
 it('the golden values are enough to meet every row, column and channel', async () => {
   const { results, tolerance } = await readGolden(examplesFolder());
-  expect(Object.keys(results)).toEqual(['dogs', 'brushes']);
+  const examples = await readExamples(examplesFolder());
+  expect(Object.keys(results)).toEqual(examples.flatMap(({ name }) => [`${name}-256`, `${name}-128`]));
   expect(tolerance).toBeLessThan(2e-5);
   for (const { shape, stride, values, max } of Object.values(results)) {
     for (const side of shape) if (side > 1) expect(side % stride).not.toBe(0);

@@ -1,9 +1,9 @@
-// Before packing: the example latents and their golden values travel with the package, inside dist/.
-import { copyFileSync, mkdirSync } from 'node:fs';
+// Before packing: the examples and their golden values travel with the package, inside dist/.
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 
 const from = new URL('../../../examples/', import.meta.url);
 const to = new URL('../dist/examples/', import.meta.url);
 mkdirSync(to, { recursive: true });
-for (const file of ['dogs.safetensors', 'brushes.safetensors', 'demo-golden.json', 'ATTRIBUTION.md']) {
+for (const file of readdirSync(from).filter((name) => !name.endsWith('.py'))) {
   copyFileSync(new URL(file, from), new URL(file, to));
 }

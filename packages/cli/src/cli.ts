@@ -5,6 +5,7 @@ import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { encode } from './commands/encode.ts';
 import { evaluate } from './commands/eval.ts';
+import { exportCommand } from './commands/export.ts';
 import { inspect } from './commands/inspect.ts';
 import { prepare } from './commands/prepare.ts';
 import { report } from './commands/report.ts';
@@ -30,6 +31,7 @@ const commands: readonly Command[] = [
   train,
   trainDecoderCommand,
   evaluate,
+  exportCommand,
   report,
   tune,
   doctor,

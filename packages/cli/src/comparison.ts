@@ -64,12 +64,17 @@ export async function compare(
   };
 }
 
-function decibels(value: number): string {
+/** `23.49 dB` */
+export function decibels(value: number): string {
   return Number.isFinite(value) ? `${value.toFixed(2)} dB` : '∞ dB';
 }
 
 /** A latent ×scale by PyTorch's `F.interpolate(mode='bicubic')`, the usual floor for latent upscalers. */
-async function resizeLatent(device: Device, { data, shape }: HostLatent, scale: number): Promise<HostLatent> {
+export async function resizeLatent(
+  device: Device,
+  { data, shape }: HostLatent,
+  scale: number,
+): Promise<HostLatent> {
   const [, , height = 0, width = 0] = shape;
   using scope = openScope(device);
   const size = { height: scale * height, width: scale * width, mode: 'bicubic' } as const;

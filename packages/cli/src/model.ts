@@ -4,12 +4,15 @@ import { type Device, FileError } from '@lua-webgpu/kernels';
 import {
   createLua,
   isPresetName,
+  isPretrainedName,
   type Lua,
   type LuaConfig,
   loadLua,
+  loadPretrained,
   parseConfigText,
   preset,
   presetNames,
+  pretrainedEntry,
 } from '@lua-webgpu/lua-model';
 import { sha256OfFile } from '@lua-webgpu/tensor';
 import { UsageError } from './errors.ts';
@@ -42,17 +45,24 @@ export function checkModelOptions({ weights, config, preset: name }: ModelSource
       'Give one of them.',
     );
   }
+  if (weights !== undefined && isPretrainedName(weights) && (config ?? name) !== undefined) {
+    throw new UsageError(
+      'usage-model',
+      `the weights ${weights} bring their configuration`,
+      'Leave --config and --preset out.',
+    );
+  }
   if (weights === undefined && config === undefined && name === undefined) {
     throw new UsageError(
       'usage-model',
       'nothing says which model to use',
-      `Pass --weights FILE (.safetensors or .pth); or, to try things out with an untrained model, --preset ${presetNames.join('|')}.`,
+      `Pass --weights FILE (.safetensors or .pth) or --weights flux-tiny; or, to try things out with an untrained model, --preset ${presetNames.join('|')}.`,
     );
   }
 }
 
 /**
- * Loads the weights, or makes the untrained model of seed 0.
+ * Loads the weights, of a file or those that come with the package, or makes the untrained model of seed 0.
  *
  * @param channels of the latent, for presets that take either kind
  * @throws FileError `safetensors-…`, `pth-…`, `config-…`, `file-…`, ShapeError `state-dict-mismatch`
@@ -62,13 +72,20 @@ export async function openModel(
   source: ModelSource,
   channels: number,
 ): Promise<{ model: Lua; weights: WeightsOrigin }> {
+  const { weights } = source;
+  if (weights !== undefined && isPretrainedName(weights)) {
+    const { sha256 } = pretrainedEntry(weights);
+    return {
+      model: await loadPretrained(device, weights),
+      weights: { name: weights, sha256, trained: true },
+    };
+  }
   const config =
     source.config === undefined ? presetConfig(source.preset, channels) : await readConfig(source.config);
-  if (source.weights !== undefined) {
-    const model = await loadLua(device, source.weights, { config });
+  if (weights !== undefined) {
     return {
-      model,
-      weights: { name: basename(source.weights), sha256: await sha256OfFile(source.weights), trained: true },
+      model: await loadLua(device, weights, { config }),
+      weights: { name: basename(weights), sha256: await sha256OfFile(weights), trained: true },
     };
   }
   const from = source.preset === undefined ? basename(source.config ?? '') : `preset ${source.preset}`;

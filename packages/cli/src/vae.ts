@@ -4,6 +4,8 @@ import {
   encodeTiled,
   type HostLatent,
   imageToTensor,
+  isPretrainedName,
+  loadPretrainedDecoder,
   loadVae,
   type RgbImage,
   type TilingOptions,
@@ -57,7 +59,11 @@ export class HostVae implements Disposable {
     context: CommandContext,
   ): Promise<HostVae> {
     const { path, profile } = options;
-    return new HostVae(await loadVae(device, path, { profile, parts }), device, options, context);
+    const network =
+      isPretrainedName(path) && !parts.includes('encoder')
+        ? await loadPretrainedDecoder(device, path)
+        : await loadVae(device, path, { profile, parts });
+    return new HostVae(network, device, options, context);
   }
 
   /** The decoder-ready latent of a picture, [1, C, h, w]. @throws as `encodeTiled` */

@@ -1,6 +1,7 @@
 import { type Device, FileError } from '@lua-webgpu/kernels';
-import { type FileTensor, readTensorFile } from '@lua-webgpu/tensor';
+import { type FileTensor, readTensorFile, type WeightFile } from '@lua-webgpu/tensor';
 import { guessConfig, type LuaConfig, parseConfigText } from './config/index.ts';
+import { hubWeights } from './hub-cache.ts';
 import { Lua } from './network/index.ts';
 
 /** A network with weights from a seed, for tests and for training from scratch. */
@@ -16,15 +17,18 @@ export interface LoadOptions {
 }
 
 /**
- * Loads weights from a `.safetensors` or `.pth` file, the EMA where there is one.
+ * Loads weights from a `.safetensors` or `.pth` file, the EMA where there is one (Node only).
  *
  * Without `config` the configuration is the safetensors metadata `config`, else a `.json` file of the same name
  * beside the weights, else what names and shapes of the tensors say.
  *
- * @throws FileError for files that are not what they should be
+ * @param source a path, or the id `org/name` of a repository in the local cache of the Hugging Face hub that holds one
+ * weight file
+ * @throws FileError for files that are not what they should be, `hub-not-cached`, `hub-weights`
  * @throws ShapeError `state-dict-mismatch`
  */
-export async function loadLua(device: Device, path: string, options: LoadOptions = {}): Promise<Lua> {
+export async function loadLua(device: Device, source: string, options: LoadOptions = {}): Promise<Lua> {
+  const path = await hubWeights(source);
   const file = await readTensorFile(path);
   const config =
     typeof options.config === 'object'
@@ -32,8 +36,20 @@ export async function loadLua(device: Device, path: string, options: LoadOptions
       : typeof options.config === 'string'
         ? parseConfigText(await readText(options.config), options.config)
         : await findConfig(path, file.metadata.get('config'), file.tensors);
+  return luaFromTensors(device, file.tensors, config);
+}
+
+/** As `loadLua`, of a file in memory; its configuration is in its metadata or follows from its tensors. */
+export function luaFromFile(device: Device, { tensors, metadata }: WeightFile, source: string): Lua {
+  const embedded = metadata.get('config');
+  const config =
+    embedded === undefined ? guessConfig(tensors, source) : parseConfigText(embedded, `${source} (metadata)`);
+  return luaFromTensors(device, tensors, config);
+}
+
+function luaFromTensors(device: Device, tensors: ReadonlyMap<string, FileTensor>, config: LuaConfig): Lua {
   const model = new Lua(config);
-  model.loadStateDict(device, file.tensors);
+  model.loadStateDict(device, tensors);
   return model;
 }
 

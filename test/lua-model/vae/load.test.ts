@@ -160,7 +160,7 @@ describe('loadVae finds', () => {
     vi.stubEnv('HF_HOME', '');
     vi.stubEnv('XDG_CACHE_HOME', join(folder, 'xdg'));
     const error = await refusal(() => loadVae(device, 'someone/taesd3'));
-    expect(error).toMatchObject({ code: 'vae-not-cached' });
+    expect(error).toMatchObject({ code: 'hub-not-cached' });
     expect(error.message).toContain(join(folder, 'xdg/huggingface/hub/models--someone--taesd3/refs/main'));
   });
 });
@@ -198,7 +198,7 @@ describe('loadVae refuses', () => {
 
   it.each<[what: string, code: string, path: () => string, message: RegExp, options?: VaeOptions]>([
     ['nothing there', 'file-not-found', () => join(folder, 'nothing'), /nothing_decoder\.safetensors/],
-    ['a repository that is not cached', 'vae-not-cached', () => 'no/such', /models--no--such.refs.main/],
+    ['a repository that is not cached', 'hub-not-cached', () => 'no/such', /models--no--such.refs.main/],
     ['a folder without a configuration', 'vae-folder', () => join(folder, 'pair'), /neither config\.json/],
     ['a text', 'safetensors-too-short', () => write('text', 'hello'), /text/],
     ['a web page', 'file-is-html', () => write('page', '<!doctype html><p>Sign in to read this'), /HTML/],

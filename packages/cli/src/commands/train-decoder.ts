@@ -1,10 +1,3 @@
-import {
-  encodeSafetensors,
-  type FileTensor,
-  fromFloat32,
-  toFloat32,
-  writeFileAtomic,
-} from '@lua-webgpu/tensor';
 import { type DecoderRecipe, demoDecoder, openDataset, trainDecoder } from '@lua-webgpu/train';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -12,6 +5,7 @@ import { withDevice } from '../device.ts';
 import { UsageError } from '../errors.ts';
 import { numbersOf, wholeNumbers } from '../numbers.ts';
 import { shared } from '../options.ts';
+import { writeWeights } from '../weights-file.ts';
 
 const spec = {
   name: 'train-decoder',
@@ -54,14 +48,13 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
     return { ...trained, adapter: device.adapter.name };
   });
   const seconds = (performance.now() - begin) / 1000;
-  const halves = new Map([...tensors].map(([name, tensor]) => [name, half(tensor)] as const));
   const { profile } = settings.vae;
   const metadata = new Map([
     ['recipe', JSON.stringify({ ...recipe, steps })],
     ['vae', profile],
     ['data', sha256],
   ]);
-  await writeFileAtomic(out, encodeSafetensors(halves, metadata));
+  await writeWeights(out, tensors, 'F16', metadata);
   output.result({ out, profile, steps, seconds, adapter, data: sha256 });
   output.print(`${out}: a decoder for ${profile} latents after ${steps} steps in ${seconds.toFixed(0)} s`);
   return 0;
@@ -80,7 +73,5 @@ function recipeOf(parsed: Parsed): DecoderRecipe {
   if (recipe.width % 4 === 0) return recipe;
   throw new UsageError('usage-value', `--width is ${recipe.width}`, 'It is a multiple of 4.');
 }
-
-const half = (tensor: FileTensor): FileTensor => fromFloat32(toFloat32(tensor), tensor.shape, 'F16');
 
 export const trainDecoderCommand: Command = { spec, run };

@@ -6,6 +6,6 @@ export { type ReadImage, type ReadImageOptions, readImage } from './read.ts';
 export { resizeImage } from './resize.ts';
 export { type RgbImage, requireImage } from './rgb-image.ts';
 export { readImageSize } from './size.ts';
-export { labelledStrip, type StripPanel } from './strip.ts';
+export { labelledStrip, type StripPanel, stackImages } from './strip.ts';
 export { imagesToTensor, imageToTensor, tensorToImage, tensorToImages } from './tensor.ts';
 export { encodeImage, writeImage } from './write.ts';

@@ -24,10 +24,10 @@ const LINE_SHARE = 1 / 12;
  * @throws ShapeError `image-shape` for no pictures or an empty one
  */
 export function labelledStrip(panels: readonly StripPanel[]): RgbImage {
-  if (panels.length === 0) {
-    throw new ShapeError('image-shape', 'labelledStrip: there are no pictures', 'Pass at least one.');
-  }
-  for (const { image } of panels) requireImage('labelledStrip', image);
+  requireSome(
+    'labelledStrip',
+    panels.map(({ image }) => image),
+  );
   const lines = panels.map(({ label }) => label.split('\n'));
   const unit = textScale(panels, lines);
   const columns = panels.map(({ image }, i) => Math.max(image.width, columnWidth(lines[i] ?? []) * unit));
@@ -47,6 +47,27 @@ export function labelledStrip(panels: readonly StripPanel[]): RgbImage {
     left += (columns[i] as number) + gap;
   }
   return strip;
+}
+
+/** Sets pictures beneath each other on white, left-aligned. @throws ShapeError `image-shape` for no pictures or an empty one */
+export function stackImages(images: readonly RgbImage[]): RgbImage {
+  requireSome('stackImages', images);
+  const width = Math.max(...images.map((image) => image.width));
+  const height = images.reduce((sum, image) => sum + image.height, 0);
+  const stack = { width, height, data: new Float32Array(3 * width * height).fill(1) };
+  let top = 0;
+  for (const image of images) {
+    place(stack, image, 0, top);
+    top += image.height;
+  }
+  return stack;
+}
+
+function requireSome(what: string, images: readonly RgbImage[]): void {
+  if (images.length === 0) {
+    throw new ShapeError('image-shape', `${what}: there are no pictures`, 'Pass at least one.');
+  }
+  for (const image of images) requireImage(what, image);
 }
 
 /** Pixels per font pixel: as large as fits below the pictures without making columns wider, at least 1. */

@@ -23,7 +23,7 @@ export interface VaeOptions {
  * @param path a safetensors or `.pth` file with everything; `…_encoder` or `…_decoder` of a pair of files, or what both
  * begin with; a folder of diffusers with config.json, or of a pipeline with vae/; the id `org/name` of a repository that
  * lies in the local cache of the Hugging Face hub
- * @throws FileError `file-not-found`, `vae-folder`, `vae-not-cached`, `vae-unrecognised`, `vae-part`, `vae-profile`,
+ * @throws FileError `file-not-found`, `vae-folder`, `hub-not-cached`, `vae-unrecognised`, `vae-part`, `vae-profile`,
  * `config-*`, and those of `readTensorFile`
  * @throws ShapeError `attribute-profile`, `latent-channels`, `state-dict-mismatch`
  */

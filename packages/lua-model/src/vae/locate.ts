@@ -1,5 +1,5 @@
 import { FileError } from '@lua-webgpu/kernels';
-import { hubSnapshot, isHubId } from './hub-cache.ts';
+import { hubSnapshot, isHubId } from '../hub-cache.ts';
 import type { VaePart } from './vae.ts';
 
 /** Where a VAE lies. */
@@ -23,7 +23,7 @@ const diffusersWeights = [
  * or of a pipeline with `vae/`, or the id of a repository in the local cache of the Hugging Face hub.
  *
  * @param parts what has to be there; undefined for what there is
- * @throws FileError `file-not-found`, `vae-folder`, `vae-not-cached`
+ * @throws FileError `file-not-found`, `vae-folder`, `hub-not-cached`
  */
 export async function locateVae(path: string, parts: readonly VaePart[] | undefined): Promise<VaeFiles> {
   const { basename, dirname, extname, join } = await import('node:path');

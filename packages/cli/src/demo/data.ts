@@ -3,15 +3,22 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FileError } from '@lua-webgpu/kernels';
-import type { PresetName } from '@lua-webgpu/lua-model';
+import type { PretrainedName } from '@lua-webgpu/lua-model';
+
+/** An entry of examples/sources.json: a photograph, NAME.jpg, and its latents, NAME-SIDE.safetensors by side in pixels. */
+export interface Example {
+  readonly name: string;
+  readonly title: string;
+  readonly author: string;
+  readonly licence: string;
+}
 
 /** examples/demo-golden.json: what PyTorch computes with the demonstration's model. */
 export interface DemoGolden {
-  /** The untrained model: a preset for 16 channels with weights from a seed. */
-  readonly model: { readonly preset: PresetName; readonly scale: 2 | 4; readonly seed: number };
+  readonly model: PretrainedName;
   /** Largest allowed |difference| relative to `max`. */
   readonly tolerance: number;
-  /** By name of the example. */
+  /** By name of the latent that goes in. */
   readonly results: Readonly<Record<string, GoldenLatent>>;
 }
 
@@ -25,20 +32,24 @@ export interface GoldenLatent {
 }
 
 /**
- * The folder with the example latents and the golden values: in the repository, inside the published package, or
- * below the working folder.
+ * The folder with the examples and the golden values: in the repository, inside the published package, or below the
+ * working folder.
  * @throws FileError `file-not-found`
  */
 export function examplesFolder(): string {
   const near = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-  const candidates = [near('../../../examples/'), near('examples/'), join(process.cwd(), 'examples')];
+  const candidates = [near('../../../../examples/'), near('../examples/'), join(process.cwd(), 'examples')];
   const found = candidates.find((folder) => existsSync(join(folder, 'demo-golden.json')));
   if (found !== undefined) return found;
   throw new FileError(
     'file-not-found',
-    `the example latents are in none of ${candidates.join(', ')}`,
+    `the examples are in none of ${candidates.join(', ')}`,
     'Install lua-webgpu again, or run this in a checkout of its repository.',
   );
+}
+
+export async function readExamples(folder: string): Promise<readonly Example[]> {
+  return JSON.parse(await readFile(join(folder, 'sources.json'), 'utf8')) as Example[];
 }
 
 export async function readGolden(folder: string): Promise<DemoGolden> {

@@ -1,0 +1,94 @@
+import { type Device, FileError } from '@lua-webgpu/kernels';
+import { parseTensorFile, type WeightFile } from '@lua-webgpu/tensor';
+import { luaFromFile } from '../checkpoint.ts';
+import type { Lua } from '../network/index.ts';
+import { type Vae, vaeFromTensors } from '../vae/index.ts';
+import { type PretrainedEntry, type PretrainedName, pretrainedEntry } from './registry.ts';
+
+export interface PretrainedOptions {
+  /** The folder with the files, ending in `/`; default: this package's pretrained/. In a browser, where you serve it. */
+  readonly folder?: string | URL | undefined;
+}
+
+const packaged = new URL('../../pretrained/', import.meta.url);
+
+/**
+ * A LUA network with the weights that come with this package; in Node and in browsers.
+ *
+ * @throws FileError `pretrained-unknown`, `pretrained-kind` for the name of a decoder, `pretrained-missing`,
+ * `pretrained-hash`
+ */
+export async function loadPretrained(
+  device: Device,
+  name: PretrainedName,
+  options: PretrainedOptions = {},
+): Promise<Lua> {
+  return luaFromFile(device, await readPretrained(name, 'lua', options), name);
+}
+
+/**
+ * The small decoder that comes with this package, for a look at latents where the generator's own VAE is not at hand. It
+ * has no encoder.
+ *
+ * @throws as {@link loadPretrained}
+ */
+export async function loadPretrainedDecoder(
+  device: Device,
+  name: PretrainedName,
+  options: PretrainedOptions = {},
+): Promise<Vae> {
+  const { tensors } = await readPretrained(name, 'decoder', options);
+  const { profile } = pretrainedEntry(name);
+  return await vaeFromTensors(device, tensors, { profile, parts: ['decoder'], name });
+}
+
+/** Where the file of pretrained weights lies. @throws FileError `pretrained-unknown` */
+export function pretrainedUrl(name: PretrainedName, { folder = packaged }: PretrainedOptions = {}): URL {
+  pretrainedEntry(name);
+  return new URL(`${name}.safetensors`, new URL(folder, import.meta.url));
+}
+
+async function readPretrained(
+  name: PretrainedName,
+  kind: PretrainedEntry['kind'],
+  options: PretrainedOptions,
+): Promise<WeightFile> {
+  const entry = pretrainedEntry(name);
+  if (entry.kind !== kind) {
+    throw new FileError(
+      'pretrained-kind',
+      `${name} is a ${entry.kind === 'lua' ? 'LUA network' : 'decoder'}`,
+      `Load it with ${entry.kind === 'lua' ? 'loadPretrained' : 'loadPretrainedDecoder'}.`,
+    );
+  }
+  const url = pretrainedUrl(name, options);
+  const bytes = await readBytes(url);
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (sha256 === entry.sha256) return parseTensorFile(bytes, name);
+  throw new FileError(
+    'pretrained-hash',
+    `${url.href} is not the file that belongs to this version: its SHA-256 is ${sha256}, not ${entry.sha256}`,
+    'Install @lua-webgpu/lua-model again.',
+  );
+}
+
+/** @throws FileError `pretrained-missing` */
+async function readBytes(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    if (url.protocol === 'file:') {
+      const { readFile } = await import('node:fs/promises');
+      return new Uint8Array(await readFile(url));
+    }
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`the server answers ${response.status} ${response.statusText}`);
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (cause) {
+    throw new FileError(
+      'pretrained-missing',
+      `${url.href}: ${(cause as Error).message}`,
+      'Install @lua-webgpu/lua-model again; in a browser, serve its folder pretrained/ and name it as { folder }.',
+      { cause },
+    );
+  }
+}
