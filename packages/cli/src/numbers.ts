@@ -26,3 +26,12 @@ export function numbersOf(parsed: Parsed, option: string, rule: NumberRule): num
   if (values.every(rule.fits)) return values;
   throw new UsageError('usage-value', `--${option} is ${JSON.stringify(text)}`, `It is ${rule.expected}.`);
 }
+
+/** A number from 0 up; undefined where the option was not given. @throws UsageError `usage-value` */
+export function fromZeroUp(parsed: Parsed, option: string): number | undefined {
+  const text = parsed.text(option);
+  if (text === undefined) return undefined;
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new UsageError('usage-value', `--${option} is ${JSON.stringify(text)}`, 'It is a number from 0 up.');
+}

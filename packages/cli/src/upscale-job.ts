@@ -15,6 +15,7 @@ export interface UpscaleJob extends ModelSource {
   readonly scale: number;
   readonly tile: number | undefined;
   readonly overlap: number | undefined;
+  readonly bound: number | undefined;
   readonly latentScale: string | undefined;
   readonly modelScale: string | undefined;
   readonly profile: string | undefined;

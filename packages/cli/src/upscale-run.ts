@@ -66,7 +66,8 @@ export async function runUpscale(run: UpscaleRun, sources: UpscaleSources): Prom
     );
   }
   const { shape } = latent;
-  const options = { scale: job.scale, tile: job.tile, overlap: job.overlap, label: 'upscaling' };
+  const { scale: factor, tile, overlap, bound } = job;
+  const options = { scale: factor, tile, overlap, bound, label: 'upscaling' };
   const values = { data: scale.toModel(latent.data, shape), shape };
   const result = await upscaleOnDevice(device, model, values, options, context, watch);
   const upscaled = { data: scale.fromModel(result.data, result.shape), shape: result.shape };

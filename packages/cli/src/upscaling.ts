@@ -10,6 +10,7 @@ export interface UpscalingOptions {
   readonly scale: number;
   readonly tile?: number | undefined;
   readonly overlap?: number | undefined;
+  readonly bound?: number | undefined;
   /** Before the progress bar. */
   readonly label: string;
 }
@@ -24,12 +25,12 @@ export async function upscaleOnDevice(
   watch: Stopwatch,
 ): Promise<HostLatent> {
   using scope = openScope(device);
-  const { scale, tile, overlap, label } = options;
+  const { scale, tile, overlap, bound, label } = options;
   const onProgress = ({ done, total }: { done: number; total: number }) =>
     output.progress(label, done, total);
   const result = await watch.time('upscale', async () => {
     const tensor = scope.tensor(latent.data, latent.shape);
-    const upscaled = await upscale(model, tensor, { scale, tile, overlap, signal, onProgress });
+    const upscaled = await upscale(model, tensor, { scale, tile, overlap, bound, signal, onProgress });
     await device.synchronize();
     return upscaled;
   });

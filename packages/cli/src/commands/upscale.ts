@@ -5,6 +5,7 @@ import type { Command, CommandContext } from '../command.ts';
 import { mebibytes, Stopwatch, withDevice } from '../device.ts';
 import { checkOutput, parseSize } from '../latent-file.ts';
 import type { LatentScale } from '../latent-scale.ts';
+import { fromZeroUp } from '../numbers.ts';
 import { shared } from '../options.ts';
 import { sizeText } from '../photos.ts';
 import { type GpuWork, writeTrace } from '../trace.ts';
@@ -26,7 +27,11 @@ const spec = {
         'where the result goes: .safetensors for the latent; .png, .jpg, .webp, .tiff or .avif for a picture',
       required: true,
     },
-    weights: { type: 'string', placeholder: 'FILE', about: 'the model, .safetensors or .pth' },
+    weights: {
+      type: 'string',
+      placeholder: 'FILE',
+      about: 'the model, .safetensors or .pth; or flux-tiny, which comes with the package',
+    },
     config: {
       type: 'string',
       placeholder: 'FILE',
@@ -46,6 +51,12 @@ const spec = {
     overlap: {
       ...shared.overlap,
       about: 'pixels that a tile reads beyond its side, a multiple of the window; default: two windows',
+    },
+    bound: {
+      type: 'string',
+      placeholder: 'SHARE',
+      about:
+        'keep each channel within the range of IN, widened by this share of it (0.25): for latents unlike those of the training; default: no bound',
     },
     vae: { ...shared.vae, about: `where IN or OUT is a picture, ${shared.vae.about}` },
     compare: {
@@ -86,6 +97,7 @@ function readJob(parsed: Parsed): UpscaleJob {
     preset: parsed.text('preset'),
     tile: parsed.count('tile'),
     overlap: parsed.count('overlap'),
+    bound: fromZeroUp(parsed, 'bound'),
     vae: parsed.text('vae'),
     compare: parsed.text('compare'),
     original: parsed.text('original'),

@@ -10,7 +10,11 @@ export interface PretrainedEntry {
 }
 
 const ENTRIES = {
-  'flux-tiny': { kind: 'lua', profile: 'flux', sha256: '' },
+  'flux-tiny': {
+    kind: 'lua',
+    profile: 'flux',
+    sha256: '2e5ff2457927b238ec5f8d8be632bda43562091b4cfb2fd21e18cfa8868fd7f4',
+  },
   'flux-tiny-decoder': { kind: 'decoder', profile: 'flux', sha256: '' },
 } as const satisfies Record<string, PretrainedEntry>;
 

@@ -2,6 +2,7 @@ import { ShapeError } from '@lua-webgpu/kernels';
 import { joinScopes, type Tensor } from '@lua-webgpu/tensor';
 import type { Lua } from '../network/index.ts';
 import { largestTile, requireFinite, runTiles, type TileProgress, type TileSize } from '../tiling/index.ts';
+import { boundToInput, checkBound } from './bound.ts';
 import { forwardBytes } from './memory.ts';
 
 export type UpscaleProgress = TileProgress;
@@ -16,6 +17,11 @@ export interface UpscaleOptions {
   readonly overlap?: number | undefined;
   /** Device memory that one forward may take, in bytes, beside the weights; 2 GiB. */
   readonly memoryBudget?: number | undefined;
+  /**
+   * Keeps each channel of the result within the latent's range there, widened by this share of it at both ends. Default: no
+   * bound. For latents unlike those of the training, of which a network may make values that a decoder shows as streaks.
+   */
+  readonly bound?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: UpscaleProgress) => void) | undefined;
 }
@@ -25,7 +31,7 @@ export interface UpscaleOptions {
  *
  * @param latent decoder-ready [B, C, h, w], any B, h, w ≥ 1
  * @returns [B, C, s·h, s·w] in the latent's scope
- * @throws ShapeError `latent-shape`, `latent-channels`, `scale-missing`, `tile-size`
+ * @throws ShapeError `latent-shape`, `latent-channels`, `scale-missing`, `tile-size`, `upscale-bound`
  * @throws NonFiniteError `non-finite` for NaN or infinity in the latent or the result
  * @throws the signal's reason when aborted; nothing is left in use
  */
@@ -44,8 +50,9 @@ export async function upscaleAll(
   latent: Tensor,
   options: UpscaleOptions & { readonly scales: readonly number[] },
 ): Promise<Map<number, Tensor>> {
-  const { scales, signal } = options;
+  const { scales, signal, bound } = options;
   signal?.throwIfAborted();
+  checkBound(bound);
   model.check(latent, scales);
   await requireFinite(latent, 'the latent');
   signal?.throwIfAborted();
@@ -63,7 +70,9 @@ export async function upscaleAll(
     : await runWhole(model, input, options);
   for (const [scale, result] of results) await requireFinite(result, `the ×${scale} result`);
   signal?.throwIfAborted();
-  return new Map(scales.map((scale) => [scale, scope.keep(results.get(scale) as Tensor)]));
+  const finished = (result: Tensor) =>
+    bound === undefined ? result : boundToInput(scope, input, result, bound);
+  return new Map(scales.map((scale) => [scale, scope.keep(finished(results.get(scale) as Tensor))]));
 }
 
 /** Undefined where the whole runs at once. */
