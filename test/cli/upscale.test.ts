@@ -208,6 +208,14 @@ describe('input and output', () => {
   });
 });
 
+it('--bound 0 of a constant latent gives that constant', async () => {
+  const input = inFolder('constant.safetensors');
+  const constant = fromFloat32(new Float32Array(4 * 64).fill(1.5), [1, 4, 8, 8], 'F32');
+  writeFileSync(input, encodeSafetensors(new Map([['latent', constant]])));
+  const { values } = await tiny(input, 'bounded.safetensors', '--bound', '0');
+  expect(values).toEqual(new Float32Array(4 * 256).fill(1.5));
+});
+
 it('a terminal sees the progress, and no trace of it afterwards', async () => {
   const input = writeLatent(inFolder('progress.safetensors'), [1, 4, 9, 8]);
   const args = ['upscale', input, '--scale', '2', '--out', inFolder('progress-out.safetensors')];

@@ -13,9 +13,13 @@ const ENTRIES = {
   'flux-tiny': {
     kind: 'lua',
     profile: 'flux',
-    sha256: '2e5ff2457927b238ec5f8d8be632bda43562091b4cfb2fd21e18cfa8868fd7f4',
+    sha256: '06c8373e93b1aa9adc242899bd3203f3b15da4fa77acb4382a483272413bbb8f',
   },
-  'flux-tiny-decoder': { kind: 'decoder', profile: 'flux', sha256: '' },
+  'flux-tiny-decoder': {
+    kind: 'decoder',
+    profile: 'flux',
+    sha256: '1820bdd89f02ca5b3fbbd3c322327a752b26d597995f6f703352cf85c39d61e7',
+  },
 } as const satisfies Record<string, PretrainedEntry>;
 
 export type PretrainedName = keyof typeof ENTRIES;
