@@ -1,11 +1,12 @@
-// Pixel shuffle, or with UNSHUFFLE its inverse, channels-last, in block order:
-//   small[row, column, (i·r + j)·C + c]  =  large[row·r + i, column·r + j, c],   r = FACTOR.
+// Pixel shuffle, or with UNSHUFFLE its inverse, channels-last, in block order, r = params.factor:
+//   small[row, column, (i·r + j)·C + c]  =  large[row·r + i, column·r + j, c]
 //
-// Rows run through all images, since a batch of images is one tall image here. One invocation moves one vec4 of large;
-// a workgroup is 64 vec4 of one row. In block order the channels of a pixel of large lie together in small, so that
-// whole vec4s move.
+// Rows run through all images, since a batch of images is one tall image here. What a pixel of small gives to one row of
+// large, r·C values, lies together in both. An invocation moves RUN vec4s of it; a workgroup is 64 such runs of one row
+// of large. RUN is 1 where neighbouring lanes should touch neighbouring addresses, as hardware wants; more share the index
+// arithmetic, whose divisions cost software adapters as much as the accesses.
 //
-// The host guarantees C % 4 == 0, no empty operand, and a grid that covers a row in x. Offsets are in vec4.
+// The host guarantees r·C = 4·RUN·params.runs, no empty operand, and a grid that covers a row in x. Offsets are in vec4.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -13,19 +14,20 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
 ) {
   let large_row = id.z * groups.y + id.y;
-  let large_width = params.width * FACTOR;
-  let row_length = large_width * params.channels4;
-  let column = id.x / params.channels4;
-  let channel = id.x - column * params.channels4;
-  let block = (large_row % FACTOR) * FACTOR + column % FACTOR;
-  let small_pixel = (large_row / FACTOR) * params.width + column / FACTOR;
-  let small = (small_pixel * FACTOR * FACTOR + block) * params.channels4 + channel;
-  let large = large_row * row_length + id.x;
-  if (id.x < row_length && large_row < params.rows * FACTOR) {
+  let row = large_row / params.factor;
+  let column = id.x / params.runs;
+  let piece = id.x - column * params.runs;
+  let pixel = (row * params.width + column) * params.factor + large_row - row * params.factor;
+  let small = (pixel * params.runs + piece) * RUN;
+  let large = (large_row * params.width * params.runs + id.x) * RUN;
 #if ${UNSHUFFLE}
-    out[params.out_offset + small] = x[params.x_offset + large];
+  let here = params.x_offset + large;
+  let there = params.out_offset + small;
 #else
-    out[params.out_offset + large] = x[params.x_offset + small];
+  let here = params.x_offset + small;
+  let there = params.out_offset + large;
 #endif
+  if (column < params.width && row < params.rows) {
+    #unroll (n < RUN) out[there + n] = x[here + n];
   }
 }
