@@ -1,61 +1,57 @@
-"""Fits the quotient of packages/kernels/src/lib/normal.wgsl and prints its coefficients with the largest error.
+"""Fits the polynomial of packages/kernels/src/lib/normal.wgsl and prints its coefficients, and the largest errors in float32.
 
-0.5 * erf(x / sqrt(2)) = x * P(x^2) / Q(x^2)   for |x| <= FITTED, clamped to 0.5 beyond
+(1 - erf(a / sqrt(2))) / 2 = SCALE / r(a)^4   for 0 <= a, r a polynomial
 
-The smallest largest error relative to the function, by Lawson's weights. P and Q are then multiplied by the factor whose
-rounded coefficients do best in float32. From FITTED to CLAMPED the quotient has to rise above 0.5 by more than rounding.
+The smallest largest error of a times the left side, as GELU uses it, by Lawson's weights. r and SCALE are multiplied so that
+the last bits of r are small beside it where the left side is large: the power makes four of their rounding errors.
 """
 import math
 import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial, chebyshev
 
-DEGREE = 5
-FITTED = 5.2
-CLAMPED = 5.75
+DEGREE = 11
+FITTED = 5.5
+HELD = 10
 
-erf = np.vectorize(math.erf)
-half = lambda x: erf(x / math.sqrt(2)) / 2
+beyond = lambda a: np.vectorize(math.erfc)(a / math.sqrt(2)) / 2
 
 
 def fit():
-    x = FITTED * (1 - np.cos(np.pi * (np.arange(2000) + 0.5) / 2000)) / 2
-    f = half(x) / x
-    powers = np.vander((x / FITTED) ** 2, DEGREE + 1, increasing=True)
-    weights, q, best = np.ones_like(x), np.ones_like(x), (math.inf, None)
-    for _ in range(300):
-        scale = np.sqrt(weights) / (q * f)
-        system = np.hstack([powers, -f[:, None] * powers[:, 1:]]) * scale[:, None]
-        norms = np.abs(system).max(0)
-        solution = np.linalg.lstsq(system / norms, f * scale, rcond=1e-15)[0] / norms
-        q = 1 + powers[:, 1:] @ solution[DEGREE + 1 :]
-        error = np.abs(powers @ solution[: DEGREE + 1] / q / f - 1)
+    t = np.cos(np.pi * (np.arange(3000) + 0.5) / 3000)
+    a = FITTED * (t + 1) / 2
+    basis, root = chebyshev.chebvander(t, DEGREE), beyond(a) ** -0.25
+    counts = 4 * beyond(a) ** 1.25 * np.maximum(a, 0.7)
+    weights, best = np.ones_like(a), (math.inf, None)
+    for _ in range(250):
+        scale = np.sqrt(weights) * counts
+        solution = np.linalg.lstsq(basis * scale[:, None], root * scale, rcond=None)[0]
+        error = np.abs(basis @ solution - root) * counts
         if error.max() < best[0]:
             best = (error.max(), solution)
-        weights = weights * np.sqrt(error / error.max() + 1e-6)
+        weights = weights * (error / error.max() + 1e-9) ** 0.7
         weights /= weights.sum()
-    units = FITTED ** (2.0 * np.arange(DEGREE + 1))
-    return best[1][: DEGREE + 1] / units, np.r_[1, best[1][DEGREE + 1 :]] / units
+    return Chebyshev(best[1], domain=[0, FITTED]).convert(kind=Polynomial).coef
 
 
-def horner(coefficients, v):
-    total = np.full_like(v, np.float32(coefficients[-1]))
-    for c in coefficients[-2::-1]:
-        total = total * v + np.float32(c)
-    return total
+a = np.sort(np.random.default_rng(1).uniform(0, HELD, 400000)).astype(np.float32)
+exact = beyond(a.astype(float))
 
 
-x = np.linspace(0, 6, 100001).astype(np.float32)
-exact = half(x.astype(float))
+def computed(r, factor):
+    total = np.full_like(a, np.float32(r[-1] * factor))
+    for c in r[-2::-1]:
+        total = total * a + np.float32(c * factor)
+    square = total * total
+    return np.float32(factor**4) / (square * square)
 
 
-def computed(p, q):
-    c = np.minimum(x, np.float32(CLAMPED))
-    s = c * c
-    return c * horner(p, s) / horner(q, s)
+def worst(r, factor):
+    return np.abs(computed(r, factor) - exact).max()
 
 
-p, q = fit()
-worst = lambda factor: np.abs(np.minimum(computed(p * factor, q * factor), np.float32(0.5)) - exact).max()
-factor = min(np.linspace(1, 2, 400, endpoint=False), key=worst)
-print('P', [float(np.float32(c)) for c in p * factor])
-print('Q', [float(np.float32(c)) for c in q * factor])
-print('largest error', worst(factor), 'above 0.5 where clamped', computed(p * factor, q * factor)[-1] - 0.5)
+r = fit()
+factor = min(np.linspace(1, 2, 40, endpoint=False), key=lambda each: worst(r, each))
+print('r', [float(np.float32(c * factor)) for c in r])
+print('SCALE', float(np.float32(factor**4)))
+error = np.abs(computed(r, factor) - exact)
+print('largest error', error.max(), 'and times a', (error * a).max(), 'held at', (a * computed(r, factor))[-1])

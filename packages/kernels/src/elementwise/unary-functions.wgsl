@@ -32,7 +32,7 @@ fn apply(x: vec4f, a: f32, b: f32) -> vec4f {
     case 6u: { return 1.0 / x; }
     case 7u: { return select(x, vec4f(0.0), x < vec4f(0.0)); }
     case 8u: { return select(x, a * x, x < vec4f(0.0)); }
-    case 9u: { return x * normal_below(x); }
+    case 9u: { return gelu(x); }
     case 10u: { return x * logistic(x); }
     case 11u: { return logistic(x); }
     case 12u: { return hyperbolic_tangent(x); }

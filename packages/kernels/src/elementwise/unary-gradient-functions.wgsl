@@ -25,8 +25,10 @@ fn gradient_of(x: vec4f, g: vec4f, a: f32, b: f32) -> vec4f {
     case 7u: { return select(zero, g, x > zero); }
     case 8u: { return select(a * g, g, x > zero); }
     case 9u: {
-      let c = clamp(x, vec4f(-20.0), vec4f(20.0));
-      return g * (normal_below(c) + c * (0.3989422804014327 * exp(-0.5 * c * c)));
+      let c = clamp(x, vec4f(-10.0), vec4f(10.0));
+      let beyond = normal_beyond(abs(c));
+      let area = select(1.0 - beyond, beyond, x < zero);
+      return g * (area + c * (0.3989422804014327 * exp(-0.5 * c * c)));
     }
     case 10u: {
       let t = exp(-abs(x));

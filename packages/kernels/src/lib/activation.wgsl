@@ -4,7 +4,7 @@
 
 fn activate(x: vec4f, slope: f32) -> vec4f {
   if (ACTIVATION == 1u) {
-    return x * normal_below(x);
+    return gelu(x);
   }
   if (ACTIVATION == 2u) {
     return select(slope * x, x, x > vec4f(0.0));

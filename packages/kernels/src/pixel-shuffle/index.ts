@@ -36,7 +36,10 @@ export const pixelShuffleVector = defineKernel({
   bindings: { x: read('vec4f'), out: write('vec4f') },
   params: { rows: 'u32', width: 'u32', factor: 'u32', runs: 'u32', x_offset: 'u32', out_offset: 'u32' },
   workgroup: () => [64, 1, 1],
-  grid: ({ rows, width, factor, runs }) => [Math.ceil((width * runs) / 64), ...foldGrid(rows * factor)],
+  grid: ({ rows, width, factor, runs }, { UNSHUFFLE }) => {
+    const [lines, across] = UNSHUFFLE ? [rows * factor, width] : [rows, width * factor];
+    return [Math.ceil((across * runs) / 64), ...foldGrid(lines)];
+  },
   cost: ({ rows, width, factor, runs }, { RUN }) => cost(4 * rows * width * factor * runs * Number(RUN)),
 });
 
@@ -76,9 +79,8 @@ const vectorVariant = (name: string, run: (shape: PixelShuffleShape) => number):
     if (shape.order !== 'block' || shape.channels % 4 !== 0) {
       return 'takes block order and channels in multiples of 4';
     }
-    return shape.width * together(shape) <= 64 * 65_535
-      ? undefined
-      : 'takes no row of 64 · 65,535 vec4 or more';
+    const longest = shape.factor * Math.max(shape.width * together(shape), shape.batch * shape.height);
+    return longest < 2 ** 20 ? undefined : 'takes less than 2²⁰ rows, and vec4s in a row';
   },
   elementBytes: 16,
   params: (shape) => ({ factor: shape.factor, runs: together(shape) / run(shape) }),
