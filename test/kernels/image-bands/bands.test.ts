@@ -53,7 +53,7 @@ const cases: Record<string, { runs: Run; force: Record<string, string>[] }> = {
   'a 1×1 convolution': { runs: conv([1, 15, 16, 4], [1, 1, 4, 4], {}), force: [{}] },
   'pixel shuffle': {
     runs: (scope) => pixelShuffle(random(scope, [2, 9, 5, 16]), { factor: 2, order: 'block' }),
-    force: [{}, { 'pixel-shuffle': 'scalar' }],
+    force: [{}, { 'pixel-shuffle': 'vector' }, { 'pixel-shuffle': 'scalar' }],
   },
   'pixel shuffle of odd channels': {
     runs: (scope) => pixelShuffle(random(scope, [3, 7, 5, 27]), { factor: 3 }),
@@ -61,7 +61,7 @@ const cases: Record<string, { runs: Run; force: Record<string, string>[] }> = {
   },
   'pixel unshuffle': {
     runs: (scope) => pixelUnshuffle(random(scope, [2, 18, 10, 4]), { factor: 2, order: 'block' }),
-    force: [{}, { 'pixel-shuffle': 'scalar' }],
+    force: [{}, { 'pixel-shuffle': 'vector' }, { 'pixel-shuffle': 'scalar' }],
   },
   'zero padding': {
     runs: (scope) => pad2d(random(scope, [2, 11, 9, 4]), { ...sides, mode: 'zeros' }),

@@ -163,8 +163,8 @@ describe('a submission', () => {
       gpu,
       ring,
       () => log.push('open'),
-      (kernels, submit) => {
-        log.push([...kernels].join());
+      (commands, submit) => {
+        log.push([...new Set(commands.map(({ kernel }) => kernel))].join());
         submit();
       },
     );
@@ -172,9 +172,11 @@ describe('a submission', () => {
       kernel,
       pipeline: {} as GPUComputePipeline,
       bindGroup: {} as GPUBindGroup,
-      params: new Uint8Array(0),
-      immediates: true,
-      grid: [1, 1, 1],
+      immediates: undefined,
+      uniforms: undefined,
+      x: 1,
+      y: 1,
+      z: 1,
       flops,
     });
     return { recorder, log, command };

@@ -1,7 +1,7 @@
 import { type Device, type GpuBuffer, openDevice } from '@lua-webgpu/kernels';
 import { afterAll, describe, expect, test } from 'vitest';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
-import { add, double } from './kernels.ts';
+import { add, double, put } from './kernels.ts';
 
 const floats = async (device: Device, buffer: GpuBuffer) => new Float32Array(await device.read(buffer));
 const filled = (value: number) => new Float32Array(64).fill(value);
@@ -98,6 +98,28 @@ describe.each(await adapterCases())('$label', (adapter) => {
     expect(device.memory().inUse).toBe(before);
     expect(codeOf(() => capture.replay())).toBe('capture-released');
     x.release();
+  });
+
+  test('replays of more commands than one submission holds, among others of the same kernel', async () => {
+    const device = await devices.open({ poison: false });
+    const out = device.allocate(4 * 300);
+    const other = device.allocate(256);
+    const { capture } = device.capture(() => {
+      for (let at = 0; at < 300; at++) device.dispatch(put, { buffers: { out }, params: { at, value: at } });
+    });
+    const expected = Float32Array.from({ length: 300 }, (_, at) => at);
+    for (let i = 0; i < 2; i++) {
+      device.clear(out);
+      capture.replay();
+      // Into the pass that the replay left open, where pipeline and params are those of its last command.
+      device.dispatch(put, { buffers: { out: other }, params: { at: i, value: 7 + i } });
+      device.flush();
+      capture.replay();
+      expect(await floats(device, out)).toEqual(expected);
+      expect((await floats(device, other))[i]).toBe(7 + i);
+    }
+    capture.release();
+    for (const buffer of [out, other]) buffer.release();
   });
 
   test('memory of two captures goes back when both are released', async () => {

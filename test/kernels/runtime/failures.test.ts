@@ -220,6 +220,24 @@ describe.each(await adapterCases())('$label', (adapter) => {
     for (const buffer of [x, first, second]) buffer.release();
   });
 
+  test('a replay of numbers that were lost is refused, until they are written anew', async () => {
+    const device = await devices.open();
+    const [x, out] = [device.upload(new Float32Array(64).fill(1)), device.allocate(256)];
+    const { capture } = device.capture(() =>
+      device.dispatch(add, { buffers: { x, out }, params: { count: 64, value: 1 } }),
+    );
+    await device.synchronize();
+    device.clear(x);
+    recordFailure(device);
+    expect(await outcome(device.synchronize())).toBeInstanceOf(GpuValidationError);
+    expect(() => capture.replay()).toThrow(GpuValidationError);
+    device.write(x, 0, new Float32Array(64).fill(2));
+    capture.replay();
+    expect((await floats(device, out))[0]).toBe(3);
+    capture.release();
+    for (const buffer of [x, out]) buffer.release();
+  });
+
   describe('without memory', () => {
     /** The device, but for buffers of this size: those are invalid, as if there were no room. */
     function exhausted(real: GPUDevice, size: () => number): GPUDevice {

@@ -98,7 +98,7 @@ const rowBytes = (shape: Conv2dShape) =>
 function refuses(shape: Conv2dShape): string | undefined {
   const { kernelHeight, kernelWidth, stride, activation } = shape;
   if (kernelHeight !== 3 || kernelWidth !== 3 || stride !== 1) return 'takes 3×3 kernels of stride 1';
-  // Sixty-four copies of erf() take lavapipe half a minute to compile.
+  // Sixty-four copies of GELU take lavapipe half a minute to compile.
   if (activation.kind === 'gelu') return 'takes no GELU';
   if (shape.cin * shape.cout > maxPairs) return `takes up to ${maxPairs} pairs of channels`;
   if (rowBytes(shape) > maxRowBytes) return `takes rows of up to ${maxRowBytes} bytes`;

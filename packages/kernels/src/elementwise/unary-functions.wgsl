@@ -1,6 +1,6 @@
 // y = f(x), element by element, for the function that the constant OP names (its codes are listed in unary.ts).
 // `a` and `b` are the function's parameters: the slope of leaky ReLU, the bounds of clamp, scale and offset of affine.
-// Needs lib/erf.wgsl in front.
+// Needs lib/normal.wgsl in front.
 //
 // Numerics: no form meets Inf/Inf or 0·Inf at a finite x, since exp is taken of −|x| only. Near 0, where 1 − exp(−2x)
 // cancels, tanh is the continued fraction x/(1 + x²/(3 + x²/(5 + …))) cut after 9: off by less than 1e-10 below 1/2.
@@ -32,7 +32,7 @@ fn apply(x: vec4f, a: f32, b: f32) -> vec4f {
     case 6u: { return 1.0 / x; }
     case 7u: { return select(x, vec4f(0.0), x < vec4f(0.0)); }
     case 8u: { return select(x, a * x, x < vec4f(0.0)); }
-    case 9u: { return 0.5 * x * (1.0 + erf(x * 0.7071067811865476)); }
+    case 9u: { return gelu(x); }
     case 10u: { return x * logistic(x); }
     case 11u: { return logistic(x); }
     case 12u: { return hyperbolic_tangent(x); }

@@ -1,5 +1,5 @@
 // g · f'(x), element by element, for the function that the constant OP names (its codes are listed in unary.ts).
-// `a` and `b` are the function's parameters, as in unary-functions.wgsl. Needs lib/erf.wgsl in front.
+// `a` and `b` are the function's parameters, as in unary-functions.wgsl. Needs lib/normal.wgsl in front.
 //
 // Where f has a kink: 0 for |x| and ReLU at 0, the slope `a` for leaky ReLU at 0, g for clamp on its bounds; 0 for √x
 // at 0, whose slope has no limit there.
@@ -25,8 +25,9 @@ fn gradient_of(x: vec4f, g: vec4f, a: f32, b: f32) -> vec4f {
     case 7u: { return select(zero, g, x > zero); }
     case 8u: { return select(a * g, g, x > zero); }
     case 9u: {
-      let c = clamp(x, vec4f(-20.0), vec4f(20.0));
-      let area = 0.5 * (1.0 + erf(c * 0.7071067811865476));
+      let c = clamp(x, vec4f(-10.0), vec4f(10.0));
+      let beyond = normal_beyond(abs(c));
+      let area = select(1.0 - beyond, beyond, x < zero);
       return g * (area + c * (0.3989422804014327 * exp(-0.5 * c * c)));
     }
     case 10u: {

@@ -1,4 +1,4 @@
-import { erfLibrary } from '../lib/index.ts';
+import { normalLibrary } from '../lib/index.ts';
 import {
   bandRange,
   type Device,
@@ -13,7 +13,7 @@ import { defineKernel, foldGrid, read, write } from '../wgsl/index.ts';
 import { type UnaryShape, unaryCodes } from './unary.ts';
 
 const libraries = {
-  ...erfLibrary,
+  ...normalLibrary,
   'elementwise/unary-gradient-functions.wgsl': shaders['elementwise/unary-gradient-functions.wgsl'],
 };
 const OP = Object.values(unaryCodes);

@@ -1,4 +1,4 @@
-import { erfLibrary } from '../lib/index.ts';
+import { normalLibrary } from '../lib/index.ts';
 import {
   bandRange,
   type Device,
@@ -41,7 +41,7 @@ export interface UnaryShape {
 }
 
 const libraries = {
-  ...erfLibrary,
+  ...normalLibrary,
   'elementwise/unary-functions.wgsl': shaders['elementwise/unary-functions.wgsl'],
 };
 const OP = Object.values(unaryCodes);

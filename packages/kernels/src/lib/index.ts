@@ -18,7 +18,7 @@ export function encodeActivation(activation: Activation): { code: number; slope:
   return { code: codes[activation.kind], slope: activation.kind === 'leaky-relu' ? activation.slope : 0 };
 }
 
-export const erfLibrary = { 'lib/erf.wgsl': shaders['lib/erf.wgsl'] };
-export const activationLibrary = { ...erfLibrary, 'lib/activation.wgsl': shaders['lib/activation.wgsl'] };
+export const normalLibrary = { 'lib/normal.wgsl': shaders['lib/normal.wgsl'] };
+export const activationLibrary = { ...normalLibrary, 'lib/activation.wgsl': shaders['lib/activation.wgsl'] };
 /** combine(), the four-by-four step of a matrix product. */
 export const combineLibrary = { 'lib/combine.wgsl': shaders['lib/combine.wgsl'] };

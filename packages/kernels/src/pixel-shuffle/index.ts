@@ -26,18 +26,21 @@ export interface PixelShuffleShape {
 const cost = (elements: number) => ({ flops: 0, bytes: 8 * elements });
 const unshuffleConstant = { UNSHUFFLE: [false, true] };
 
+/** Vec4s that an invocation may move. */
+const runLengths = [1, 2, 3, 4, 6];
+
 export const pixelShuffleVector = defineKernel({
   name: 'pixel-shuffle/vector',
   source: shaders['pixel-shuffle/vector.wgsl'],
-  constants: { ...unshuffleConstant, FACTOR: [2, 3, 4] },
+  constants: { ...unshuffleConstant, RUN: runLengths },
   bindings: { x: read('vec4f'), out: write('vec4f') },
-  params: { rows: 'u32', width: 'u32', channels4: 'u32', x_offset: 'u32', out_offset: 'u32' },
+  params: { rows: 'u32', width: 'u32', factor: 'u32', runs: 'u32', x_offset: 'u32', out_offset: 'u32' },
   workgroup: () => [64, 1, 1],
-  grid: ({ rows, width, channels4 }, { FACTOR }) => [
-    Math.ceil((width * Number(FACTOR) * channels4) / 64),
-    ...foldGrid(rows * Number(FACTOR)),
-  ],
-  cost: ({ rows, width, channels4 }, { FACTOR }) => cost(4 * rows * width * channels4 * Number(FACTOR) ** 2),
+  grid: ({ rows, width, factor, runs }, { UNSHUFFLE }) => {
+    const [lines, across] = UNSHUFFLE ? [rows * factor, width] : [rows, width * factor];
+    return [Math.ceil((across * runs) / 64), ...foldGrid(lines)];
+  },
+  cost: ({ rows, width, factor, runs }, { RUN }) => cost(4 * rows * width * factor * runs * Number(RUN)),
 });
 
 export const pixelShuffleScalar = defineKernel({
@@ -65,25 +68,33 @@ type PixelShuffleVariant = Variant<PixelShuffleShape> & {
   readonly params: (shape: PixelShuffleShape) => Record<string, number>;
 };
 
-const needsVectors = ({ order, channels, factor, width }: PixelShuffleShape) => {
-  if (order !== 'block' || channels % 4 !== 0) return 'takes block order and channels in multiples of 4';
-  if (![2, 3, 4].includes(factor)) return 'takes a factor of 2, 3 or 4';
-  return (width * factor * channels) / 4 <= 64 * 65_535
-    ? undefined
-    : 'takes no row of 64 · 65,535 vec4 or more';
-};
+/** Vec4s of a pixel of the small image that lie together in the large one. */
+const together = ({ channels, factor }: PixelShuffleShape) => (channels * factor) / 4;
 
+const vectorVariant = (name: string, run: (shape: PixelShuffleShape) => number): PixelShuffleVariant => ({
+  name,
+  kernel: pixelShuffleVector,
+  constants: (shape) => ({ UNSHUFFLE: shape.direction === 'unshuffle', RUN: run(shape) }),
+  refuses: (shape) => {
+    if (shape.order !== 'block' || shape.channels % 4 !== 0) {
+      return 'takes block order and channels in multiples of 4';
+    }
+    const longest = shape.factor * Math.max(shape.width * together(shape), shape.batch * shape.height);
+    return longest < 2 ** 20 ? undefined : 'takes less than 2²⁰ rows, and vec4s in a row';
+  },
+  elementBytes: 16,
+  params: (shape) => ({ factor: shape.factor, runs: together(shape) / run(shape) }),
+});
+
+const longestRun = (shape: PixelShuffleShape) =>
+  runLengths.findLast((run) => together(shape) % run === 0) ?? 1;
+
+/** `runs` and `vector` are one kernel: a run of vec4s for each invocation, or one vec4. */
 export const pixelShuffleFamily: Family<PixelShuffleShape, PixelShuffleVariant> = {
   name: 'pixel-shuffle',
   variants: [
-    {
-      name: 'vector',
-      kernel: pixelShuffleVector,
-      constants: ({ direction, factor }) => ({ UNSHUFFLE: direction === 'unshuffle', FACTOR: factor }),
-      refuses: needsVectors,
-      elementBytes: 16,
-      params: ({ channels }) => ({ channels4: channels / 4 }),
-    },
+    vectorVariant('runs', longestRun),
+    vectorVariant('vector', () => 1),
     {
       name: 'scalar',
       kernel: pixelShuffleScalar,
@@ -95,6 +106,10 @@ export const pixelShuffleFamily: Family<PixelShuffleShape, PixelShuffleVariant> 
       params: ({ channels, factor }) => ({ channels, factor }),
     },
   ],
+  prefer: (variants, { software }) =>
+    software
+      ? variants
+      : variants.toSorted((a, b) => Number(b.name === 'vector') - Number(a.name === 'vector')),
 };
 
 /**

@@ -1,7 +1,7 @@
 import { KernelError, LifetimeError } from '../errors.ts';
 import { type BufferRange, bufferOf, type GpuBuffer } from './buffer.ts';
 import type { BufferPool } from './pool.ts';
-import type { Recorder } from './recorder.ts';
+import type { Recorder, Step } from './recorder.ts';
 
 /** Notes what is recorded while work is captured. */
 export class Capturing {
@@ -32,17 +32,17 @@ export class Capturing {
     );
   }
 
-  /** What `Device.capture` documents. @param check refuses an operand that is broken  @param serial of what is recorded */
+  /** What `Device.capture` documents. @param check refuses operands that are broken  @param serial of what is recorded */
   run<T>(
     work: () => T,
-    check: (operand: GpuBuffer) => void,
+    check: (operands: readonly GpuBuffer[]) => void,
     serial: () => number,
   ): { readonly result: T; readonly capture: Capture } {
     this.refuse('a capture');
     const notes = new CaptureNotes();
     this.#notes = notes;
     this.#pool.beginCapture();
-    this.#recorder.captureIn(notes.commands);
+    this.#recorder.captureIn(notes.steps);
     let held: ReadonlySet<number> = new Set();
     try {
       const result = work();
@@ -51,12 +51,12 @@ export class Capturing {
       const [results, operands] = [notes.results(), notes.operands()];
       const replay = () => {
         this.refuse('a replay');
-        for (const buffer of operands) if (!buffer.released) check(buffer);
-        for (const command of notes.commands) command();
+        check(operands);
+        this.#recorder.replay(notes.steps);
         for (const buffer of results) buffer.writtenBy = serial();
       };
       const release = () => this.#pool.letGo(notes.named);
-      return { result, capture: new Capture(notes.commands.length, replay, release) };
+      return { result, capture: new Capture(notes.steps.length, replay, release) };
     } finally {
       this.#notes = undefined;
       this.#recorder.captureIn(undefined);
@@ -74,8 +74,7 @@ const asynchronous = () =>
 
 /** What is noted of the work that is captured. */
 class CaptureNotes {
-  /** Each records one command again. */
-  readonly commands: (() => void)[] = [];
+  readonly steps: Step[] = [];
   /** Numbers of the pool's buffers that the commands name. */
   readonly named = new Set<number>();
   readonly #written = new Set<GpuBuffer>();

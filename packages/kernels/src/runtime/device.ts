@@ -22,7 +22,7 @@ import { type Chooser, Tuned, type TunedPicks } from './picks.ts';
 import type { AdapterDescription } from './platform/types.ts';
 import { Poison } from './poison.ts';
 import { BufferPool, type MemoryReport } from './pool.ts';
-import { maxDispatches, Recorder } from './recorder.ts';
+import { type Command, maxDispatches, Recorder } from './recorder.ts';
 import { TableCache } from './tables.ts';
 import { Transfer } from './transfer.ts';
 import { UniformRing } from './uniform-ring.ts';
@@ -108,7 +108,7 @@ export class Device {
     const slot = Math.max(maxParamBytes, limits.minUniformBufferOffsetAlignment);
     const ring = new UniformRing(gpu, maxDispatches, slot, paramsLayout);
     const open = () => this.#failures.open();
-    this.#recorder = new Recorder(gpu, ring, open, (kernels, submit) => this.#submit(kernels, submit));
+    this.#recorder = new Recorder(gpu, ring, open, (commands, submit) => this.#submit(commands, submit));
     this.#transfer = new Transfer(gpu, this.#recorder, watch);
     this.#capturing = new Capturing(this.#pool, this.#recorder);
     this.tables = new TableCache(
@@ -325,7 +325,12 @@ export class Device {
    */
   capture<T>(work: () => T): { readonly result: T; readonly capture: Capture } {
     this.#failures.throwIfFatal();
-    const check = (operand: GpuBuffer) => this.#checkBuffer(operand, 'replay');
+    const check = (operands: readonly GpuBuffer[]) => {
+      this.#failures.throwIfFatal();
+      // Where nothing ever failed the operands need not be looked at, each of which is a miss of the caches.
+      if (!this.#pool.failed && !this.#failures.damaged) return;
+      for (const operand of operands) if (!operand.released) this.#checkBuffer(operand, 'replay');
+    };
     return this.#capturing.run(work, check, () => this.#failures.serial);
   }
 
@@ -372,10 +377,13 @@ export class Device {
     this.#tellLost(error);
   }
 
-  #submit(kernels: ReadonlySet<string>, submit: () => void): void {
+  #submit(commands: readonly Command[], submit: () => void): void {
     const { error } = inErrorScopes(this.gpu, ['internal', 'out-of-memory', 'validation'], submit);
-    const what = `a submission with ${[...kernels].join(', ') || 'copies only'}`;
-    this.#failures.watchSubmission(error.then((found) => found && refused(what, found.message)));
+    const failed = ({ message }: GPUError) => {
+      const kernels = new Set(commands.map(({ kernel }) => kernel));
+      return refused(`a submission with ${[...kernels].join(', ') || 'copies only'}`, message);
+    };
+    this.#failures.watchSubmission(error.then((found) => found && failed(found)));
     this.#pool.trim();
   }
 

@@ -83,13 +83,17 @@ export class Dispatcher {
     const grid = resolveGrid(kernel.grid(params, constants), this.#foldAt);
     if (grid[0] === 0 || grid[1] === 0 || grid[2] === 0) return undefined;
     checkGrid(name, grid, this.#capabilities.limits);
+    const [x, y, z] = grid;
+    const { immediates } = compiled;
     const command: Command = {
       kernel: name,
       pipeline: compiled.pipeline,
       bindGroup: this.#bindGroups.get(name, compiled, ranges),
-      params: packed,
-      immediates: compiled.immediates,
-      grid,
+      immediates: immediates && packed.byteLength > 0 ? packed.buffer : undefined,
+      uniforms: immediates || packed.byteLength === 0 ? undefined : packed,
+      x,
+      y,
+      z,
       flops: kernel.cost(params, constants).flops,
     };
     return { command, ranges, written: written.map(bufferOf) };

@@ -83,9 +83,13 @@ export class Failures {
     if (this.#fatal) throw this.#fatal;
   }
 
+  /** Whether there is content that cannot be trusted. */
+  get damaged(): boolean {
+    return this.#damages.length > 0;
+  }
+
   /** Why content that was written at `serial` cannot be trusted, or undefined when it can. */
   damage(serial: number): Error | undefined {
-    if (this.#damages.length === 0) return undefined;
     return this.#damages.find(({ from, to }) => from <= serial && serial <= to)?.error;
   }
 

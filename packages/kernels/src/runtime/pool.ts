@@ -127,9 +127,14 @@ export class BufferPool {
     return this.#nextId++;
   }
 
+  /** Whether there is a lent buffer without memory behind it. */
+  get failed(): boolean {
+    return this.#broken.size > 0;
+  }
+
   /** Why a lent buffer has no memory behind it, or undefined when it has. */
   failureOf(id: number): Error | undefined {
-    return this.#broken.size === 0 ? undefined : this.#broken.get(id);
+    return this.failed ? this.#broken.get(id) : undefined;
   }
 
   /**

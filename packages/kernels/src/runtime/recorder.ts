@@ -6,13 +6,18 @@ export interface Command {
   readonly kernel: string;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
-  /** The params of the kernel as bytes; empty where it has none. */
-  readonly params: Uint8Array<ArrayBuffer>;
-  /** Whether the params fit the device's immediates; otherwise they go through the uniform ring. */
-  readonly immediates: boolean;
-  readonly grid: readonly [number, number, number];
+  /** The params, where there are some and they fit the device's immediates. A buffer: dawn.node is slower with views. */
+  readonly immediates: ArrayBuffer | undefined;
+  /** The params, where they go through the uniform ring. */
+  readonly uniforms: Uint8Array<ArrayBuffer> | undefined;
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
   readonly flops: number;
 }
+
+/** What was recorded, to be recorded again: a dispatch, or a function that records a copy or a clear. */
+export type Step = Command | (() => void);
 
 /** Dispatches of one submission. */
 export const maxDispatches = 128;
@@ -30,24 +35,23 @@ export class Recorder {
   readonly #gpu: GPUDevice;
   readonly #uniforms: UniformRing;
   readonly #onOpen: () => void;
-  readonly #onSubmit: (kernels: ReadonlySet<string>, submit: () => void) => void;
+  readonly #onSubmit: (commands: readonly Command[], submit: () => void) => void;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pipeline: GPUComputePipeline | undefined;
   #bindGroup: GPUBindGroup | undefined;
-  #kernels = new Set<string>();
-  #dispatches = 0;
+  #commands: Command[] = [];
   #copies = 0;
   #flops = 0;
   #timer: GpuTimer | undefined;
-  #captured: (() => void)[] | undefined;
+  #captured: Step[] | undefined;
 
   /** @param onOpen called before the first command of a submission  @param onSubmit calls `submit` once */
   constructor(
     gpu: GPUDevice,
     uniforms: UniformRing,
     onOpen: () => void,
-    onSubmit: (kernels: ReadonlySet<string>, submit: () => void) => void,
+    onSubmit: (commands: readonly Command[], submit: () => void) => void,
   ) {
     this.#gpu = gpu;
     this.#uniforms = uniforms;
@@ -61,13 +65,20 @@ export class Recorder {
     this.#timer = timer;
   }
 
-  /** Adds to `commands` what records each command again, until this is called with undefined. */
-  captureIn(commands: (() => void)[] | undefined): void {
-    this.#captured = commands;
+  /** Adds what is recorded to `steps`, until this is called with undefined. */
+  captureIn(steps: Step[] | undefined): void {
+    this.#captured = steps;
+  }
+
+  replay(steps: readonly Step[]): void {
+    for (const step of steps) {
+      if (typeof step === 'function') step();
+      else this.dispatch(step);
+    }
   }
 
   dispatch(command: Command): void {
-    this.#captured?.push(() => this.dispatch(command));
+    this.#captured?.push(command);
     const pass = this.#timer ? this.#timedPass(command, this.#timer) : this.#openPass();
     if (this.#pipeline !== command.pipeline) {
       pass.setPipeline(command.pipeline);
@@ -77,16 +88,12 @@ export class Recorder {
       pass.setBindGroup(0, command.bindGroup);
       this.#bindGroup = command.bindGroup;
     }
-    if (command.params.byteLength > 0) {
-      if (command.immediates) pass.setImmediates(0, command.params);
-      else this.#uniforms.set(pass, command.params);
-    }
-    const [x, y, z] = command.grid;
-    pass.dispatchWorkgroups(x, y, z);
-    this.#kernels.add(command.kernel);
-    this.#dispatches += 1;
+    if (command.immediates) pass.setImmediates(0, command.immediates);
+    else if (command.uniforms) this.#uniforms.set(pass, command.uniforms);
+    pass.dispatchWorkgroups(command.x, command.y, command.z);
+    this.#commands.push(command);
     this.#flops += command.flops;
-    if (this.#dispatches >= maxDispatches || this.#flops >= maxFlops) this.flush();
+    if (this.#commands.length >= maxDispatches || this.#flops >= maxFlops) this.flush();
   }
 
   copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
@@ -104,10 +111,10 @@ export class Recorder {
   flush(): void {
     const encoder = this.#encoder;
     if (!encoder) return;
-    const kernels = this.#kernels;
+    const commands = this.#commands;
     this.#closePass();
     this.#forget();
-    this.#onSubmit(kernels, () => {
+    this.#onSubmit(commands, () => {
       const readTimes = this.#timer?.resolve(encoder);
       this.#uniforms.upload();
       this.#gpu.queue.submit([encoder.finish()]);
@@ -129,8 +136,7 @@ export class Recorder {
 
   #forget(): void {
     this.#encoder = undefined;
-    this.#kernels = new Set();
-    this.#dispatches = 0;
+    this.#commands = [];
     this.#copies = 0;
     this.#flops = 0;
   }
