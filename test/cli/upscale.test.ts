@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { configToJson, packLatent, preset, profileOf, toDecoder, toDiffusion } from '@lua-webgpu/lua-model';
 import {
   encodeSafetensors,
+  fromFloat32,
   parseSafetensors,
   readTensorFile,
   toFloat32,
