@@ -1,7 +1,8 @@
+import { median } from '../median.ts';
 import type { ContenderName } from './packages.ts';
 import { problems } from './problems.ts';
 import type { ContenderProcess } from './process.ts';
-import { median, type Outcome, type Row, tolerated } from './table.ts';
+import { type Outcome, type Row, tolerated } from './table.ts';
 
 /** Kinds of problem that have a hand-made kernel. */
 const rawKinds: readonly string[] = ['matmul', 'conv', 'add'];
