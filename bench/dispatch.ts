@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { openDevice } from '@lua-webgpu/kernels';
 import { captureForward, createLua, preset } from '@lua-webgpu/lua-model';
 import { openScope } from '@lua-webgpu/tensor';
+import { median } from './median.ts';
 
 const { values } = parseArgs({
   options: { adapter: { type: 'string' }, runs: { type: 'string', default: '50' } },
@@ -62,6 +63,5 @@ async function medians(run: () => void): Promise<{ recording: number; submission
     submission.push(submitting);
   }
   await device.synchronize();
-  const median = (times: number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] as number;
   return { recording: median(recording), submission: median(submission) };
 }

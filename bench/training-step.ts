@@ -3,6 +3,7 @@ import { type KernelTime, openDevice } from '@lua-webgpu/kernels';
 import { preset, runRecomputed, runStored } from '@lua-webgpu/lua-model';
 import { stageCases } from './losses.ts';
 import { measure } from './measure.ts';
+import { median } from './median.ts';
 import { type StepReport, trainingStep } from './training/step.ts';
 
 // A Stage I step with 16 channels: ms per step and what the memory goes to, with --profile what the time goes to.
@@ -95,8 +96,4 @@ async function printProfile(): Promise<void> {
   }
   const dispatches = times.reduce((sum, time) => sum + time.dispatches, 0);
   console.log(`| all | ${dispatches} | ${total.toFixed(1)} | 100 | |`);
-}
-
-function median(samples: readonly number[]): number {
-  return samples.toSorted((a, b) => a - b)[Math.floor(samples.length / 2)] ?? Number.NaN;
 }

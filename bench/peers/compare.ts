@@ -1,7 +1,8 @@
+import { median } from '../median.ts';
 import type { ContenderName } from './packages.ts';
 import { problems } from './problems.ts';
 import type { ContenderProcess } from './process.ts';
-import { median, type Outcome, type Row, tolerated } from './table.ts';
+import { type Outcome, type Row, tolerated } from './table.ts';
 
 /** Kinds of problem that have a hand-made kernel. */
 const rawKinds: readonly string[] = ['matmul', 'conv', 'add'];
@@ -18,7 +19,7 @@ export async function compare(
   const { name, kind } = problems[problem] as (typeof problems)[number];
   const outcomes: Partial<Record<ContenderName, Outcome>> = {};
   const ours = processes.get('ours') as ContenderProcess;
-  const { outputs: expected, graph } = await ours.ask({ ask: 'results', problem });
+  const { outputs: expected, model } = await ours.ask({ ask: 'results', problem });
   const others = [...processes.keys()].filter((each) => each !== 'ours');
   const order: ContenderName[] = [
     'ours',
@@ -44,7 +45,7 @@ export async function compare(
   async function once(contender: ContenderProcess, first: boolean): Promise<Outcome> {
     try {
       if (first && contender !== ours) {
-        const difference = await contender.ask({ ask: 'difference', problem, expected, graph });
+        const difference = await contender.ask({ ask: 'difference', problem, expected, model });
         if (!(difference <= tolerated)) return { kind: 'wrong', difference };
       }
       const samples = await contender.ask({ ask: 'samples', problem, seconds });

@@ -7,17 +7,17 @@ export interface Prepared {
   /** Its results in the layouts that `Sizes` tells. */
   read(): Promise<Float32Array[]>;
   dispose(): void;
-  /** The network as an ONNX file; ours alone has it. */
-  graph?(): Promise<Uint8Array>;
+  /** The network as the peers take it, an ONNX file or for a training step safetensors; ours alone has it. */
+  model?(): Promise<Uint8Array>;
 }
 
 /** A library that was opened in this process. */
 export interface Contender {
   /**
-   * @param graph the network as ours exported it
+   * @param model what ours gave as the problem's
    * @throws Error with the reason where the library cannot do it
    */
-  prepare(problem: Problem, graph: Uint8Array | undefined): Promise<Prepared>;
+  prepare(problem: Problem, model: Uint8Array | undefined): Promise<Prepared>;
 }
 
 export interface OpenContender {

@@ -10,17 +10,19 @@ import { type Comparison, type Row, tableOf } from './table.ts';
 
 /**
  * Ours beside other libraries on the same adapter. `npm run bench:peers -- [--adapter NAME] [--filter TEXT]
- * [--only ours,tfjs,…] [--seconds 0.5] [--timeout 120] [--save FILE]`; the peers are installed into the temporary folder
- * when they are first needed.
+ * [--training] [--only ours,tfjs,…] [--seconds 0.5] [--timeout 120] [--save FILE]`; the peers are installed into the
+ * temporary folder when they are first needed.
  */
 const { values } = parseArgs({
   options: {
     adapter: { type: 'string' },
     /** Part of a problem's name; may be given several times. */
     filter: { type: 'string', multiple: true, default: [''] },
+    /** Training steps of the network in place of everything else: each takes a minute and more. */
+    training: { type: 'boolean', default: false },
     /** Beside ours, which the results are compared with. */
     only: { type: 'string', default: contenders.join(',') },
-    /** For each contender and problem; at least five samples are taken. */
+    /** For each contender and problem; at least five samples are taken, or as many as fit ten seconds. */
     seconds: { type: 'string', default: '0.5' },
     /** For one answer of a peer, compilation included. */
     timeout: { type: 'string', default: '120' },
@@ -49,7 +51,8 @@ const processes = new Map(
 const rows: Row[] = [];
 process.once('SIGINT', () => finish(130)).once('SIGTERM', () => finish(143));
 for (const [index, problem] of problems.entries()) {
-  if (values.filter.some((text) => problem.name.includes(text)))
+  const asked = values.filter.some((text) => problem.name.includes(text));
+  if (asked && (problem.kind === 'step') === values.training)
     rows.push(await compare(index, processes, Number(values.seconds)));
 }
 finish(0);

@@ -20,6 +20,7 @@ import type { Open, Prepared } from './contender.ts';
 import { cropped, padded, transposed } from './layout.ts';
 import { encodeNetwork } from './onnx/network.ts';
 import { attentionOperands, convOperands, cook, noise, type Recipes, type Sizes } from './problems.ts';
+import { prepareStep } from './step.ts';
 
 /** The results of one run, which `run` gives back and `read` reads; `scope` is for everything made once. */
 type Build = (
@@ -30,7 +31,7 @@ type Build = (
   /** To the layouts of `Sizes`, where they differ. */
   unpack?(outputs: Float32Array[]): Float32Array[];
   dispose?(): void;
-  graph?(): Promise<Uint8Array>;
+  model?(): Promise<Uint8Array>;
 };
 
 /** The head dimension is 30: the network pads it with zeros to whole vec4s when it packs its weights, so does this. */
@@ -143,7 +144,7 @@ const recipes: Recipes<Build> = {
       return {
         results: () => [...model.forward(latent, [2]).values()],
         dispose: () => model.dispose(),
-        graph: async () => encodeNetwork(config, await model.stateDict(), side),
+        model: async () => encodeNetwork(config, await model.stateDict(), side),
       };
     },
 };
@@ -162,6 +163,7 @@ export const open: Open = async ({ adapter }) => {
   const device = await openDevice({ adapter });
   return {
     async prepare(problem): Promise<Prepared> {
+      if (problem.kind === 'step') return prepareStep(device, problem.sizes);
       const scope = openScope(device);
       const built = cook(recipes, problem, 'no such op')(scope, device);
       return {
@@ -179,7 +181,7 @@ export const open: Open = async ({ adapter }) => {
           built.dispose?.();
           scope.dispose();
         },
-        ...(built.graph && { graph: built.graph }),
+        ...(built.model && { model: built.model }),
       };
     },
   };

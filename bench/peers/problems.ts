@@ -1,3 +1,5 @@
+import type { PresetName } from '@lua-webgpu/lua-model';
+
 /** What is compared: the sizes of each kind of problem. Images are channels-last; every contender takes its own layout. */
 export interface Sizes {
   /** a [rows, k] · b [k, n] */
@@ -18,6 +20,8 @@ export interface Sizes {
   training: { side: number; channels: number };
   /** The forward of the light network by its ×2 head: latent [1, 16, side, side] to [1, 16, 2·side, 2·side]. */
   network: { side: number };
+  /** A step of `training/step.ts`, with 16 channels. */
+  step: { preset: PresetName; batch: number };
 }
 
 export type Kind = keyof Sizes;
@@ -49,6 +53,11 @@ export const problems: readonly Problem[] = [
     sizes: { side: 64, channels: 60 },
   },
   { name: 'light ×2 forward, 16 channels, 64²', kind: 'network', sizes: { side: 64 } },
+  ...[1, 2, 8].map((batch) => ({
+    name: `training step of light, batch ${batch}`,
+    kind: 'step' as const,
+    sizes: { preset: 'light' as const, batch },
+  })),
 ];
 
 /** One way to do each kind of problem; what is absent a contender cannot do. */

@@ -7,7 +7,7 @@ export type Request =
       readonly ask: 'difference';
       readonly problem: number;
       readonly expected: readonly Float32Array[];
-      readonly graph: Uint8Array | undefined;
+      readonly model: Uint8Array | undefined;
     }
   /** Milliseconds of single runs, of the problem that was asked about before. */
   | { readonly ask: 'samples'; readonly problem: number; readonly seconds: number };
@@ -15,7 +15,7 @@ export type Request =
 /** Answers by question. */
 export interface Answers {
   open: null;
-  results: { readonly outputs: readonly Float32Array[]; readonly graph: Uint8Array | undefined };
+  results: { readonly outputs: readonly Float32Array[]; readonly model: Uint8Array | undefined };
   difference: number;
   samples: readonly number[];
 }

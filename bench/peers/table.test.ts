@@ -1,13 +1,6 @@
 import { expect, it } from 'vitest';
-import {
-  bestPeerOverOurs,
-  type Comparison,
-  median,
-  type Outcome,
-  oursOverRaw,
-  type Row,
-  tableOf,
-} from './table.ts';
+import { median } from '../median.ts';
+import { bestPeerOverOurs, type Comparison, type Outcome, oursOverRaw, type Row, tableOf } from './table.ts';
 
 const timed = (ms: number): Outcome => ({ kind: 'timed', ms, samples: [ms] });
 

@@ -26,13 +26,6 @@ export interface Comparison {
 /** Largest difference, over the largest magnitude of the result, that still counts as the same computation. */
 export const tolerated = 1e-3;
 
-export function median(samples: readonly number[]): number {
-  const sorted = samples.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  if (sorted.length % 2 === 1) return sorted[middle] as number;
-  return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
-}
-
 const msOf = (row: Row, name: ContenderName): number | undefined => {
   const outcome = row.outcomes[name];
   return outcome?.kind === 'timed' ? outcome.ms : undefined;

@@ -1,5 +1,5 @@
 import type { Device } from '@lua-webgpu/kernels';
-import { createLua, type LuaConfig, type RunBlock } from '@lua-webgpu/lua-model';
+import { createLua, type Lua, type LuaConfig, type RunBlock } from '@lua-webgpu/lua-model';
 import { Adam, add, backward, Ema, openScope, ParameterArena, Tape, type Tensor } from '@lua-webgpu/tensor';
 import { Objective, stageObjectives } from '@lua-webgpu/train';
 
@@ -19,7 +19,36 @@ export interface StepReport {
 export interface TrainingStep {
   /** What is allocated before the first step, in bytes. */
   readonly memory: readonly (readonly [name: string, bytes: number])[];
+  readonly model: Lua;
+  readonly optimizer: Adam;
   run(): Promise<StepReport>;
+  dispose(): void;
+}
+
+/** What a step learns with. */
+export const hyperparameters = {
+  lr: 2e-4,
+  betas: [0.9, 0.995],
+  eps: 1e-8,
+  maxNorm: 0.4,
+  decay: 0.999,
+} as const;
+
+/** A batch of each scale, and what both are to become: values [batch, in_chans, side, side]. */
+export function stepData(config: LuaConfig, batch: number) {
+  const latent = (side: number, seed: number) => ({
+    shape: [batch, config.in_chans, side, side],
+    values: Float32Array.from({ length: batch * config.in_chans * side * side }, (_, i) =>
+      Math.sin(seed + 1.7 * i),
+    ),
+  });
+  return {
+    inputs: [
+      { scale: 2, ...latent(32, 1) },
+      { scale: 4, ...latent(16, 2) },
+    ],
+    target: latent(64, 3),
+  };
 }
 
 /** Stage I: ×2 pairs 32² → 64² and ×4 pairs 16² → 64², both heads, the stage's objective, Adam and EMA. */
@@ -35,37 +64,34 @@ export function trainingStep(
     before = inUse;
   };
 
+  const { lr, betas, eps, maxNorm, decay } = hyperparameters;
   const model = createLua(device, config);
   const arena = new ParameterArena(model.namedParameters());
   note('parameters');
   const objective = new Objective(stageObjectives.I);
-  const optimizer = new Adam(arena, { lr: 2e-4, betas: [0.9, 0.995] });
-  const ema = new Ema(arena, { decay: 0.999 });
+  const optimizer = new Adam(arena, { lr, betas, eps });
+  const ema = new Ema(arena, { decay });
   note('moments and EMA');
   const data = openScope(device);
-  const latent = (side: number, seed: number) =>
-    data.tensor(
-      Float32Array.from({ length: batch * config.in_chans * side * side }, (_, i) =>
-        Math.sin(seed + 1.7 * i),
-      ),
-      [batch, config.in_chans, side, side],
-    );
-  const inputs = new Map([
-    [2, latent(32, 1)],
-    [4, latent(16, 2)],
-  ]);
-  const target = latent(64, 3);
+  const batches = stepData(config, batch);
+  const inputs = batches.inputs.map(({ scale, values, shape }) => ({
+    scale,
+    input: data.tensor(values, shape),
+  }));
+  const target = data.tensor(batches.target.values, batches.target.shape);
   note('one batch');
 
   return {
     memory,
+    model,
+    optimizer,
     async run() {
       const began = performance.now();
       const used = process.cpuUsage();
       using scope = data.child();
       using tape = new Tape();
       const start = device.memory().inUse;
-      const losses = [...inputs].map(([scale, input]) => {
+      const losses = inputs.map(({ scale, input }) => {
         const x = tape.constant(scope.borrow(input));
         const prediction = model.forward(x, [scale], runBlock).get(scale) as Tensor;
         const { total } = objective.evaluate({ latent: prediction }, { latent: target });
@@ -76,7 +102,7 @@ export function trainingStep(
       const saved = device.memory().inUse - start;
       using gradients = backward(total);
       const held = device.memory().inUse - start;
-      optimizer.step(gradients, { maxNorm: 0.4 });
+      optimizer.step(gradients, { maxNorm });
       ema.update();
       const recordingMs = performance.now() - began;
       const [value = Number.NaN] = await total.readFloats();
@@ -89,6 +115,9 @@ export function trainingStep(
         saved,
         gradients: held,
       };
+    },
+    dispose() {
+      for (const each of [data, ema, optimizer, arena, model]) each.dispose();
     },
   };
 }

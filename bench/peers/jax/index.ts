@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Open, Prepared } from './contender.ts';
-import { channelsFirst, channelsLast, transposed } from './layout.ts';
-import { defineNavigatorGpu, invalidUses } from './navigator.ts';
+import type { Open, Prepared } from '../contender.ts';
+import { channelsFirst, channelsLast, transposed } from '../layout.ts';
+import { defineNavigatorGpu, invalidUses } from '../navigator.ts';
 import {
   attentionOperands,
   convOperands,
@@ -11,46 +11,9 @@ import {
   positionBias,
   type Recipes,
   type Sizes,
-} from './problems.ts';
-
-/** A function takes an array over; `ref` is for keeping it. */
-interface Arr {
-  readonly ref: Arr;
-  data(): Promise<Float32Array>;
-  dispose(): void;
-  reshape(shape: readonly number[]): Arr;
-  transpose(order?: readonly number[]): Arr;
-  mul(other: Arr | number): Arr;
-  add(other: Arr | number): Arr;
-  mean(): Arr;
-}
-
-interface Complex {
-  real: Arr;
-  imag: Arr;
-}
-
-/** The part of jax-js that is used; its types come with a package that is not installed here. */
-interface Jax {
-  init(device: 'webgpu'): Promise<readonly string[]>;
-  defaultDevice(device: 'webgpu'): void;
-  blockUntilReady(x: readonly Arr[]): Promise<unknown>;
-  getWebGPUDevice(): GPUDevice;
-  jit<F>(f: F): F;
-  grad(f: (...operands: Arr[]) => Arr, options: { argnums: number[] }): (...operands: Arr[]) => Arr[];
-  readonly numpy: {
-    array(values: Float32Array): Arr;
-    matmul(a: Arr, b: Arr): Arr;
-    zerosLike(x: Arr): Arr;
-    readonly fft: { fft2(x: Complex): Complex };
-  };
-  readonly nn: {
-    gelu(x: Arr, options: { approximate: boolean }): Arr;
-    softmax(x: Arr, axis: number): Arr;
-    standardize(x: Arr, axis: number, options: { epsilon: number }): Arr;
-  };
-  readonly lax: { conv(x: Arr, filter: Arr, strides: number[], padding: 'SAME'): Arr };
-}
+} from '../problems.ts';
+import type { Arr, Jax } from './api.ts';
+import { prepareStep } from './step.ts';
 
 interface Built {
   readonly operands: readonly Arr[];
@@ -214,11 +177,13 @@ export const open: Open = async ({ adapter, folder }) => {
   const throwInvalid = invalidUses(jax.getWebGPUDevice());
   const array = (values: Float32Array, shape: readonly number[]) => jax.numpy.array(values).reshape(shape);
   return {
-    async prepare(problem, graph): Promise<Prepared> {
-      const read = () => {
-        if (!graph) throw new Error('the network was not exported');
-        return new onnx.ONNXModel(graph);
+    async prepare(problem, file): Promise<Prepared> {
+      const exported = () => {
+        if (!file) throw new Error('the network was not exported');
+        return file;
       };
+      if (problem.kind === 'step') return prepareStep(jax, problem.sizes, exported(), throwInvalid);
+      const read = () => new onnx.ONNXModel(exported());
       const { operands, compute, unpack } = cook(recipes, problem, 'no such op')(jax, array, read);
       const compiled = jax.jit(compute);
       const results = () => compiled(...operands.map((each) => each.ref));
