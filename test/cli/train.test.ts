@@ -189,6 +189,24 @@ describe('eval', () => {
     expect(report.ways.round_trip.original.psnr).toBeCloseTo(roundtrip.mean.psnr, 3);
     expect(report.ways.round_trip.decoded.psnr).toBeNull();
 
+    expect(report.ways.lua.colourShift).toHaveLength(3);
+    const { report: other } = await json(
+      'eval',
+      ...[
+        ...options,
+        '--photos',
+        at('photos', 'a.png'),
+        '--scale',
+        '2',
+        '--crop',
+        '64',
+        '--decoder',
+        'flux-tiny-decoder',
+      ],
+    );
+    expect(other.ways.lua.l1Latent).toBe(report.ways.lua.l1Latent);
+    expect(other.ways.round_trip.original.psnr).not.toBe(report.ways.round_trip.original.psnr);
+
     expect(Math.abs(report.ways.lua.original.psnr - (await upscaledPsnr(options, crop)))).toBeLessThan(0.1);
 
     expect(JSON.parse(readFileSync(at('eval', 'eval.json'), 'utf8')).ways).toEqual(report.ways);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RgbImage } from '@lua-webgpu/lua-model';
 import { parseSafetensors, toFloat64 } from '@lua-webgpu/tensor';
-import { psnr, ssim, ssimY } from '@lua-webgpu/train';
+import { colourShift, psnr, ssim, ssimY } from '@lua-webgpu/train';
 import { describe, expect, it } from 'vitest';
 import { seededValues } from '../../support/compare.ts';
 
@@ -53,6 +53,30 @@ describe('psnr', () => {
         image(2, 3, () => 0),
       ),
     ).toThrow(/shape-mismatch|2×2/);
+  });
+});
+
+describe('colourShift', () => {
+  it('is the mean difference of each channel in levels, with its sign, after clamping', () => {
+    const reference = image(4, 2, () => 100 / 255);
+    const shifted = image(4, 2, (i) => (i % 3 === 0 ? 103 : i % 3 === 1 ? 99 : i < 12 ? 100 : 110) / 255);
+    const [red, green, blue] = colourShift(shifted, reference);
+    expect([red, green, blue]).toEqual([3, -1, 5]);
+    expect(
+      colourShift(
+        image(1, 1, () => 2),
+        image(1, 1, () => 1),
+      ),
+    ).toEqual([0, 0, 0]);
+  });
+
+  it('refuses images of two sizes', () => {
+    expect(() =>
+      colourShift(
+        noisy,
+        image(2, 2, () => 0),
+      ),
+    ).toThrow(/2×2/);
   });
 });
 

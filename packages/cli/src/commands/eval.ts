@@ -18,7 +18,7 @@ const spec = {
     weights: {
       type: 'string',
       placeholder: 'FILE',
-      about: 'the model, .safetensors or .pth',
+      about: 'the model, .safetensors or .pth, or flux-tiny',
       required: true,
     },
     config: {
@@ -27,6 +27,11 @@ const spec = {
       about: 'its configuration, JSON, where the weights do not say it',
     },
     vae: { ...shared.vae, required: true },
+    decoder: {
+      type: 'string',
+      placeholder: 'PATH',
+      about: 'decode with this one in place of that of --vae: a file, or flux-tiny-decoder',
+    },
     profile: shared.profile,
     'model-scale': { ...shared.modelScale, about: `${shared.modelScale.about}; default: decoder` },
     photos: {
@@ -55,17 +60,21 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const paths = await listPhotos(parsed.texts('photos'));
   const source = { weights: parsed.required('weights'), config: parsed.text('config'), preset: undefined };
   const evaluated = await withDevice(parsed.text('adapter'), context, async (device) => {
-    using vae = await HostVae.open(device, readVaeOptions(parsed), ['encoder', 'decoder'], context);
+    const options = readVaeOptions(parsed);
+    const decoderPath = parsed.text('decoder') ?? options.path;
+    using encoder = await HostVae.open(device, options, ['encoder'], context);
+    using vae = await HostVae.open(device, { ...options, path: decoderPath }, ['decoder'], context);
     const { model, weights } = await openModel(device, source, vae.network.profile.channels);
+    const settings = { scale, crop, modelScale, encoder: encoder.network } as const;
     const results: PhotoResult[] = [];
     for (const [done, path] of paths.entries()) {
       signal.throwIfAborted();
       output.progress('evaluating', done, paths.length);
       const { image } = await readPhoto(path, { maxPixels: parsed.count('max-pixels') }, output);
       const photo = { name: basename(path), image };
-      results.push(await evaluatePhoto(device, model, vae.network, photo, { scale, crop, modelScale }));
+      results.push(await evaluatePhoto(device, model, vae.network, photo, settings));
     }
-    return { results, weights, vae: vae.describe(), adapter: device.adapter };
+    return { results, weights, encoder: encoder.describe(), vae: vae.describe(), adapter: device.adapter };
   });
 
   const { results, ...about } = evaluated;

@@ -11,7 +11,7 @@ import {
   type Vae,
 } from '@lua-webgpu/lua-model';
 import { openScope } from '@lua-webgpu/tensor';
-import { psnr, ssim, ssimY } from '../metrics/index.ts';
+import { colourShift, psnr, ssim, ssimY } from '../metrics/index.ts';
 import { baselines, diffusionLuaUpscaler, type LatentPair, luaUpscaler, type Upscaler } from './upscalers.ts';
 
 /** How close a picture is to another. */
@@ -29,6 +29,8 @@ export interface Measured {
   readonly original: Closeness;
   /** Beside D(z_HR), the photograph encoded and decoded. */
   readonly decoded: Closeness;
+  /** Mean of result − photograph in R, G and B, in levels of 8 bits: a shift of the colours. */
+  readonly colourShift: readonly number[];
   /** Mean |ẑ − z_HR|; null for ways that make no latent. */
   readonly l1Latent: number | null;
   /** Upscaling and decoding together. */
@@ -51,12 +53,15 @@ export interface EvaluateOptions {
   readonly crop: number;
   /** The scale of the latents that the model was trained on; default `decoder`. */
   readonly modelScale?: 'decoder' | 'diffusion' | undefined;
+  /** Encodes the photographs in place of `vae`, which may have no encoder of its own. */
+  readonly encoder?: Vae | undefined;
 }
 
 /**
  * Evaluates a model on one photograph: its centre, made smaller by antialiased bicubic resampling of the pixels, both
  * encoded; the network and every baseline then start from the small latent.
  *
+ * @param vae decodes, and encodes unless `encoder` does
  * @throws ShapeError `image-small`, `scale-missing`, `latent-channels`
  */
 export async function evaluatePhoto(
@@ -64,14 +69,14 @@ export async function evaluatePhoto(
   model: Lua,
   vae: Vae,
   photo: { readonly name: string; readonly image: RgbImage },
-  { scale, crop, modelScale = 'decoder' }: EvaluateOptions,
+  { scale, crop, modelScale = 'decoder', encoder = vae }: EvaluateOptions,
 ): Promise<PhotoResult> {
   const original = centre(photo.image, crop, vae.stride * scale);
   const { width, height } = original;
   const pair: LatentPair = {
     scale,
-    hr: await encode(device, vae, original),
-    lr: await encode(device, vae, resizeImage(original, width / scale, height / scale)),
+    hr: await encode(device, encoder, original),
+    lr: await encode(device, encoder, resizeImage(original, width / scale, height / scale)),
   };
   const lua = modelScale === 'diffusion' ? diffusionLuaUpscaler : luaUpscaler;
   const ways: Record<string, Upscaler> = { lua: lua(model, vae), ...baselines(vae) };
@@ -95,6 +100,7 @@ export async function evaluatePhoto(
     {
       original: closeness(image, original),
       decoded: closeness(image, decoded),
+      colourShift: colourShift(image, original),
       l1Latent: latent ? meanDifference(latent.data, pair.hr.data) : null,
       seconds,
     },

@@ -49,6 +49,7 @@ function meanMeasured(all: readonly Measured[]): Measured {
   return {
     original: closeness(({ original }) => original),
     decoded: closeness(({ decoded }) => decoded),
+    colourShift: [0, 1, 2].map((channel) => mean(all.map((each) => each.colourShift[channel] ?? Number.NaN))),
     l1Latent: l1.length > 0 ? mean(l1) : null,
     seconds: mean(all.map(({ seconds }) => seconds)),
   };
@@ -60,7 +61,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 export function markdownOf({ scale, photos, ways, gaps }: EvaluationSummary): string {
   const cell = (value: number | null, digits: number) =>
     value === null || !Number.isFinite(value) ? '–' : value.toFixed(digits);
-  const rows = Object.entries(ways).map(([name, { original, decoded, l1Latent, seconds }]) =>
+  const rows = Object.entries(ways).map(([name, { original, decoded, colourShift, l1Latent, seconds }]) =>
     [
       titles[name] ?? name,
       cell(original.psnr, 2),
@@ -68,15 +69,16 @@ export function markdownOf({ scale, photos, ways, gaps }: EvaluationSummary): st
       cell(original.ssimY, 4),
       cell(decoded.psnr, 2),
       cell(decoded.ssim, 4),
+      colourShift.map((value) => cell(value, 2)).join(' '),
       cell(l1Latent, 4),
       cell(seconds, 2),
     ].join(' | '),
   );
   return [
-    `×${scale}, means over ${photos} photographs; PSNR in dB on 8-bit RGB.`,
+    `×${scale}, means over ${photos} photographs; PSNR in dB on 8-bit RGB, colour shift (mean of result − photograph) in its levels.`,
     '',
-    '| | PSNR, original | SSIM | SSIM Y | PSNR, D(z_HR) | SSIM | latent L1 | s per image |',
-    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+    '| | PSNR, original | SSIM | SSIM Y | PSNR, D(z_HR) | SSIM | shift R G B | latent L1 | s per image |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rows.map((row) => `| ${row} |`),
     '',
     '| values of latents beside z_HR | W1 | JSD (nats) | variance gap |',
