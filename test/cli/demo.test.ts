@@ -10,7 +10,7 @@ const folder = temporaryFolder();
 
 it('the demonstration agrees with PyTorch, is nearer to the photographs than interpolation, and writes what it says', async () => {
   const out = join(folder, 'demo');
-  const { code, stdout, stderr } = await runCli(['demo', '--out', out, '--json']);
+  const { code, stdout, stderr } = await runCli(['demo', '--out', out, '--json'], { timeout: 230_000 });
   expect(code, stdout + stderr).toBe(0);
   const { examples, strip, passed } = JSON.parse(stdout);
   expect(passed).toBe(true);
@@ -31,7 +31,7 @@ it('the demonstration agrees with PyTorch, is nearer to the photographs than int
   expect(image.width).toBeGreaterThan(5 * 256);
   expect(image.height).toBeGreaterThan(2 * 256);
   expect(readdirSync(out)).toHaveLength(5);
-}, 120_000);
+}, 240_000);
 
 it('the golden values are enough to meet every row, column and channel', async () => {
   const { results, tolerance } = await readGolden(examplesFolder());

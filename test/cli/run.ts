@@ -21,20 +21,24 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds after which it is killed; below the test's own limit, so that no process outlives it. */
+  readonly timeout?: number;
   /** Called with the running process, to send it signals. */
   readonly onStart?: (child: ChildProcess) => void;
 }
 
 /** Runs the command as a process of its own, on SwiftShader unless told otherwise. */
-export function runCli(args: readonly string[], { env = {}, onStart }: CliOptions = {}): Promise<Outcome> {
+export function runCli(
+  args: readonly string[],
+  { env = {}, timeout = 100_000, onStart }: CliOptions = {},
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const command = ['--import', 'tsx', '--conditions=@lua-webgpu/source', MAIN, ...args];
     const child = spawn(process.execPath, command, {
       cwd: ROOT,
       env: { ...process.env, LUA_WEBGPU_ADAPTER: 'swiftshader', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      // Below the test's own limit, so that no process outlives it.
-      timeout: 100_000,
+      timeout,
       killSignal: 'SIGKILL',
     });
     const text = { stdout: '', stderr: '' };
