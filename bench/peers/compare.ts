@@ -5,7 +5,7 @@ import type { ContenderProcess } from './process.ts';
 import { type Outcome, type Row, tolerated } from './table.ts';
 
 /** Kinds of problem that have a hand-made kernel. */
-const rawKinds: readonly string[] = ['matmul', 'conv', 'add'];
+const rawKinds: readonly string[] = ['matmul', 'conv', 'gelu', 'pixelShuffle', 'add'];
 
 /**
  * One problem by everybody. All processes stay, idle while one works; ours and raw are measured before the peers and

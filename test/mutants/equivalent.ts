@@ -32,15 +32,6 @@ export const equivalents: readonly Equivalent[] = [
       'of the outermost axis, which has no other behind it, the step leaves a rest of 0 to the line that would add the same',
   },
   {
-    file: 'packages/kernels/src/elementwise/unary.wgsl',
-    text: 'let end = min(group_first + 4u * WORKGROUP_X, params.count);',
-    at: 26,
-    token: '+',
-    replacement: '-',
-    reason:
-      'the first workgroup wraps round and computes everything, the others nothing: slower, the same values',
-  },
-  {
     file: 'packages/kernels/src/elementwise/binary-strided.wgsl',
     text: 'if (params.rank > 2u) { walk = along(walk, 1u, params.size1); }',
     at: 18,
@@ -64,15 +55,6 @@ export const equivalents: readonly Equivalent[] = [
     token: '-',
     replacement: '+',
     reason: 'past the end of a strip it is multiplied by 0',
-  },
-  {
-    file: 'packages/kernels/src/elementwise/unary.wgsl',
-    text: 'let end = min(first + 4u, params.count);',
-    at: 20,
-    token: '+',
-    replacement: '-',
-    reason:
-      'the first invocation wraps round and computes everything, the others nothing: slower, the same values',
   },
   {
     file: 'packages/kernels/src/fft2d/line.wgsl',

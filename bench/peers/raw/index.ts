@@ -5,9 +5,11 @@ import { cropped, padded } from '../layout.ts';
 import { invalidUses } from '../navigator.ts';
 import { convOperands, cook, noise, type Recipes } from '../problems.ts';
 
-/** Buffers in the order of their bindings; the result is binding 2 and has `size` values. */
+/** Operands in the order of their bindings, 2 left out: it is the result's, which has `size` values. */
 interface Kernel {
   readonly file: string;
+  /** Put in front of it. */
+  readonly library?: URL;
   readonly constants: Readonly<Record<string, number>>;
   readonly operands: readonly Float32Array<ArrayBuffer>[];
   readonly size: number;
@@ -47,6 +49,33 @@ const recipes: Recipes<(lanes: number) => Kernel> = {
     };
   },
 
+  gelu:
+    ({ rows: height, channels }) =>
+    () => ({
+      file: 'gelu.wgsl',
+      library: new URL('../../../packages/kernels/src/lib/normal.wgsl', import.meta.url),
+      constants: {},
+      operands: [noise(1, height * channels)],
+      size: height * channels,
+      grid: [(height * channels) / 256],
+      unpack: (out) => out,
+    }),
+
+  pixelShuffle:
+    ({ side, packed, factor }) =>
+    () => {
+      if (factor !== 2 || (side * packed) % 480 !== 0)
+        throw new Error('written for a factor of 2 and rows of 60 vec4s');
+      return {
+        file: 'pixel-shuffle.wgsl',
+        constants: { SIDE: side, C4: packed / 16 },
+        operands: [noise(1, side * side * packed)],
+        size: side * side * packed,
+        grid: [(side * packed) / 8 / 60, 2 * side],
+        unpack: (out) => out,
+      };
+    },
+
   add:
     ({ count }) =>
     () => ({
@@ -79,23 +108,25 @@ export const open: Open = async ({ adapter: name }) => {
   };
   return {
     async prepare(problem): Promise<Prepared> {
-      if (!steady && problem.kind !== 'add') throw new Error('needs subgroups of a fixed size of 4, 8 or 16');
+      if (!steady && ['matmul', 'conv'].includes(problem.kind))
+        throw new Error('needs subgroups of a fixed size of 4, 8 or 16');
       const kernel = cook(recipes, problem, 'nobody wrote it by hand')(lanes);
       const constants = Object.entries(kernel.constants).map(([key, value]) => `const ${key} = ${value}u;`);
-      const code = readFileSync(new URL(kernel.file, import.meta.url), 'utf8');
+      const files = [...(kernel.library ? [kernel.library] : []), new URL(kernel.file, import.meta.url)];
+      const code = files.map((file) => readFileSync(file, 'utf8'));
       const module = device.createShaderModule({
-        code: [...(steady ? ['enable subgroups;'] : []), ...constants, code].join('\n'),
+        code: [...(steady ? ['enable subgroups;'] : []), ...constants, ...code].join('\n'),
       });
       const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module } });
       const out = device.createBuffer({
         size: 4 * kernel.size,
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC,
       });
-      const [a, b, ...more] = kernel.operands.map(upload) as [GPUBuffer, GPUBuffer];
-      const buffers: readonly GPUBuffer[] = [a, b, out, ...more];
+      const operands = kernel.operands.map(upload);
+      const bound = new Map([...operands.map((buffer, i) => [i < 2 ? i : i + 1, buffer] as const), [2, out]]);
       const group = device.createBindGroup({
         layout: pipeline.getBindGroupLayout(0),
-        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+        entries: Array.from(bound, ([binding, buffer]) => ({ binding, resource: { buffer } })),
       });
       const submit = (to?: GPUBuffer) => {
         const encoder = device.createCommandEncoder();
@@ -126,7 +157,7 @@ export const open: Open = async ({ adapter: name }) => {
           return [kernel.unpack(result)];
         },
         dispose() {
-          for (const buffer of buffers) buffer.destroy();
+          for (const buffer of bound.values()) buffer.destroy();
         },
       };
     },

@@ -3,7 +3,14 @@
 //
 // An invocation computes four vec4s: four in a row where ADJACENT (one cache line, what software adapters want), else
 // WORKGROUP_X apart, so that neighbouring lanes read neighbouring addresses, as hardware wants. A workgroup covers
-// 4 · WORKGROUP_X vec4s either way. The grid is folded into two dimensions; surplus workgroups find nothing to do.
+// 4 · WORKGROUP_X vec4s either way. The grid is folded into two dimensions; surplus workgroups find nothing to do. Written out:
+// as a loop it takes SwiftShader 1.3 times as long. A row keeps its loop, which carries the column along.
+
+fn compute(i: u32) {
+  if (i < params.count) {
+    out[params.first + i] = combine(a[params.first + i], b[params.b_first + i]);
+  }
+}
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -14,14 +21,13 @@ fn main(
   let group_first = (group.y * groups.x + group.x) * 4u * WORKGROUP_X;
 #if ${ADJACENT}
   let first = group_first + 4u * lane;
-  let end = min(first + 4u, params.count);
   let step = 1u;
 #else
   let first = group_first + lane;
-  let end = min(group_first + 4u * WORKGROUP_X, params.count);
   let step = WORKGROUP_X;
 #endif
 #if ${ROW}
+  let end = min(first + 3u * step + 1u, params.count);
   var column = first % params.row;
   for (var i = first; i < end; i += step) {
     out[params.first + i] = combine(a[params.first + i], b[params.b_first + column]);
@@ -31,8 +37,6 @@ fn main(
     }
   }
 #else
-  for (var i = first; i < end; i += step) {
-    out[params.first + i] = combine(a[params.first + i], b[params.b_first + i]);
-  }
+  #unroll (n < 4) compute(first + n * step);
 #endif
 }
