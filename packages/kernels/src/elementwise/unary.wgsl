@@ -2,13 +2,14 @@
 //
 // An invocation computes four vec4s: four in a row where ADJACENT (one cache line, what software adapters want), else
 // WORKGROUP_X apart, so that neighbouring lanes read neighbouring addresses, as hardware wants. A workgroup covers
-// 4 · WORKGROUP_X vec4s either way. The grid is folded into two dimensions; surplus workgroups find nothing to do. Written out:
-// as a loop it takes SwiftShader 1.3 times as long.
+// 4 · WORKGROUP_X vec4s either way. The grid is folded into two dimensions.
+//
+// Written out and without a guard: a loop takes SwiftShader 1.5 times as long, a branch 1.1 times. Where nothing is left to do
+// an invocation computes the last vec4 again, the same bits for the same place.
 
-fn compute(i: u32) {
-  if (i < params.count) {
-    out[i] = apply(x[i], params.a, params.b);
-  }
+fn compute(index: u32) {
+  let i = min(index, params.count - 1u);
+  out[i] = apply(x[i], params.a, params.b);
 }
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
