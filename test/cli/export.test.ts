@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openDevice } from '@lua-webgpu/kernels';
-import { createLua, loadLua, preset } from '@lua-webgpu/lua-model';
+import { configToJson, createLua, loadLua, preset } from '@lua-webgpu/lua-model';
 import {
   encodeSafetensors,
   fromFloat32,
@@ -47,6 +47,22 @@ describe('export', () => {
     using model = await loadLua(device, at('half.safetensors'));
     expect(model.config).toEqual(preset('tiny'));
     device.destroy();
+  });
+
+  it('takes the configuration of the .json beside the weights, as loading them does', async () => {
+    const { tensors } = await readTensorFile(at('full.safetensors'));
+    await writeFileAtomic(at('beside.safetensors'), encodeSafetensors(tensors));
+    const config = { ...configToJson(preset('tiny')), img_range: 0.5 };
+    await writeFileAtomic(at('beside.json'), new TextEncoder().encode(JSON.stringify(config)));
+    const { code, stderr } = await runHere([
+      'export',
+      at('beside.safetensors'),
+      '--out',
+      at('half.safetensors'),
+    ]);
+    expect(code, stderr).toBe(0);
+    const { metadata } = await readTensorFile(at('half.safetensors'));
+    expect(JSON.parse(metadata.get('config') ?? '{}')).toEqual(config);
   });
 
   it('refuses what half precision cannot hold, what is no network, and to overwrite its input', async () => {

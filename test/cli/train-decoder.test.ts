@@ -41,6 +41,20 @@ describe('train-decoder', () => {
     expect((await readImage(at('a.png'))).image).toMatchObject({ width: 128, height: 64 });
   });
 
+  it('the decoder that comes with the package is refused where a picture has to be encoded', async () => {
+    const out = ['--out', at('none.safetensors')];
+    const { code, stderr } = await runHere([
+      'encode',
+      at('photos', 'a.png'),
+      '--vae',
+      'flux-tiny-decoder',
+      ...out,
+    ]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('has to be encoded');
+    await succeed('decode', at('a.safetensors'), '--vae', 'flux-tiny-decoder', '--out', at('packaged.png'));
+  });
+
   it.each([
     { data: 'without', options: [], code: 3, message: 'holds no pixels' },
     { data: 'with', options: ['--crop', '64'], code: 3, message: 'the latents in' },

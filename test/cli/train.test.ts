@@ -204,6 +204,22 @@ describe('eval', () => {
         'flux-tiny-decoder',
       ],
     );
+    const mixed = await runHere([
+      'eval',
+      ...[
+        ...options,
+        '--photos',
+        at('photos', 'a.png'),
+        '--scale',
+        '2',
+        '--profile',
+        'sd3',
+        '--decoder',
+        'flux-tiny-decoder',
+      ],
+    ]);
+    expect(mixed.code).toBe(2);
+    expect(mixed.stderr).toContain('flux-tiny-decoder takes latents of flux, not sd3');
     expect(other.ways.lua.l1Latent).toBe(report.ways.lua.l1Latent);
     expect(other.ways.round_trip.original.psnr).not.toBe(report.ways.round_trip.original.psnr);
 

@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configToJson, packLatent, preset, profileOf, toDecoder, toDiffusion } from '@lua-webgpu/lua-model';
+import {
+  configToJson,
+  packLatent,
+  preset,
+  pretrainedEntry,
+  pretrainedUrl,
+  profileOf,
+  toDecoder,
+  toDiffusion,
+} from '@lua-webgpu/lua-model';
 import {
   encodeSafetensors,
   fromFloat32,
@@ -10,7 +19,7 @@ import {
   toFloat32,
   toFloat64,
 } from '@lua-webgpu/tensor';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { goldenPath } from '../golden/load.ts';
 import { runCli, runHere, temporaryFolder, writeLatent } from './run.ts';
 
@@ -300,6 +309,31 @@ it.runIf(trained)('a trained model agrees with PyTorch to 1e-5 of the maximum', 
     console.log(`${name}: ${error.toExponential(2)} of the maximum`);
     expect(error).toBeLessThanOrEqual(1e-5);
   }
+});
+
+it('--weights takes the id of a repository in the cache of the Hugging Face hub', async () => {
+  const repository = inFolder('hub/models--someone--lua');
+  mkdirSync(join(repository, 'snapshots/abc'), { recursive: true });
+  mkdirSync(join(repository, 'refs'));
+  writeFileSync(join(repository, 'refs/main'), 'abc');
+  copyFileSync(pretrainedUrl('flux-tiny'), join(repository, 'snapshots/abc/model.safetensors'));
+  vi.stubEnv('HF_HUB_CACHE', inFolder('hub'));
+  const input = writeLatent(inFolder('hub-in.safetensors'), [1, 16, 8, 8]);
+  const args = [
+    'upscale',
+    input,
+    '--scale',
+    '2',
+    '--weights',
+    'someone/lua',
+    '--out',
+    inFolder('hub-out.safetensors'),
+  ];
+  const { code, stdout, stderr } = await runHere([...args, '--json']);
+  vi.unstubAllEnvs();
+  expect(code, stderr).toBe(0);
+  const { sha256 } = pretrainedEntry('flux-tiny');
+  expect(JSON.parse(stdout).weights).toEqual({ name: 'model.safetensors', sha256, trained: true });
 });
 
 it('the configuration beside an untrained model is as good as its preset', async () => {

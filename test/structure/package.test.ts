@@ -35,6 +35,19 @@ it('the packed packages install, compile and run in an empty TypeScript project'
     );
     expect(strangers, filename).toEqual([]);
   }
+  const shipped = packed.flatMap(({ files }) => files.map(({ path }) => path));
+  const latents = (name: string) =>
+    [128, 256, 512].map((side) => `dist/examples/${name}-${side}.safetensors`);
+  expect(shipped.filter((path) => path.startsWith('dist/examples/')).sort()).toEqual([
+    'dist/examples/ATTRIBUTION.md',
+    ...latents('astronaut'),
+    'dist/examples/astronaut.jpg',
+    'dist/examples/demo-golden.json',
+    ...latents('raccoon'),
+    'dist/examples/raccoon.jpg',
+    'dist/examples/sources.json',
+  ]);
+  expect(shipped).toContain('pretrained/flux-tiny.safetensors');
   writeFileSync(
     join(project, 'package.json'),
     JSON.stringify({ name: 'consumer', private: true, type: 'module' }),

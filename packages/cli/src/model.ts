@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { type Device, FileError } from '@lua-webgpu/kernels';
 import {
   createLua,
+  hubWeights,
   isPresetName,
   isPretrainedName,
   type Lua,
@@ -65,7 +66,7 @@ export function checkModelOptions({ weights, config, preset: name }: ModelSource
  * Loads the weights, of a file or those that come with the package, or makes the untrained model of seed 0.
  *
  * @param channels of the latent, for presets that take either kind
- * @throws FileError `safetensors-…`, `pth-…`, `config-…`, `file-…`, ShapeError `state-dict-mismatch`
+ * @throws FileError `safetensors-…`, `pth-…`, `config-…`, `file-…`, `hub-…`, `pretrained-…`, ShapeError `state-dict-mismatch`
  */
 export async function openModel(
   device: Device,
@@ -83,9 +84,10 @@ export async function openModel(
   const config =
     source.config === undefined ? presetConfig(source.preset, channels) : await readConfig(source.config);
   if (weights !== undefined) {
+    const path = await hubWeights(weights);
     return {
-      model: await loadLua(device, weights, { config }),
-      weights: { name: basename(weights), sha256: await sha256OfFile(weights), trained: true },
+      model: await loadLua(device, path, { config }),
+      weights: { name: basename(path), sha256: await sha256OfFile(path), trained: true },
     };
   }
   const from = source.preset === undefined ? basename(source.config ?? '') : `preset ${source.preset}`;

@@ -12,7 +12,7 @@ export const shared = {
     type: 'string',
     placeholder: 'PATH',
     about:
-      'a TAESD or AutoencoderKL: a file, what the names of an encoder and a decoder file begin with, or a diffusers folder',
+      'a TAESD or AutoencoderKL: a file, what the names of an encoder and a decoder file begin with, or a diffusers folder; to decode, also flux-tiny-decoder',
   },
   profile: {
     type: 'string',

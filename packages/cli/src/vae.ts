@@ -7,6 +7,8 @@ import {
   isPretrainedName,
   loadPretrainedDecoder,
   loadVae,
+  type PretrainedName,
+  pretrainedEntry,
   type RgbImage,
   type TilingOptions,
   tensorToImage,
@@ -16,6 +18,7 @@ import {
 import { openScope } from '@lua-webgpu/tensor';
 import type { Parsed } from './arguments.ts';
 import type { CommandContext } from './command.ts';
+import { UsageError } from './errors.ts';
 import type { StatedLatent } from './latent-scale.ts';
 import type { Output } from './output.ts';
 
@@ -51,7 +54,7 @@ export class HostVae implements Disposable {
     this.#context = context;
   }
 
-  /** Loads the parts that are needed. @throws as `loadVae` */
+  /** Loads the parts that are needed. @throws as `loadVae` and `loadPretrainedDecoder`, UsageError `usage-vae` */
   static async open(
     device: Device,
     options: VaeOptions,
@@ -59,11 +62,11 @@ export class HostVae implements Disposable {
     context: CommandContext,
   ): Promise<HostVae> {
     const { path, profile } = options;
-    const network =
-      isPretrainedName(path) && !parts.includes('encoder')
-        ? await loadPretrainedDecoder(device, path)
-        : await loadVae(device, path, { profile, parts });
-    return new HostVae(network, device, options, context);
+    if (!isPretrainedName(path)) {
+      return new HostVae(await loadVae(device, path, { profile, parts }), device, options, context);
+    }
+    checkPackaged(path, profile, parts);
+    return new HostVae(await loadPretrainedDecoder(device, path), device, options, context);
   }
 
   /** The decoder-ready latent of a picture, [1, C, h, w]. @throws as `encodeTiled` */
@@ -96,6 +99,18 @@ export class HostVae implements Disposable {
     const { output, signal } = this.#context;
     return { tile, overlap, signal, onProgress: ({ done, total }) => output.progress(label, done, total) };
   }
+}
+
+/** @throws UsageError `usage-vae` for what a decoder that comes with the package is not */
+function checkPackaged(name: PretrainedName, profile: string | undefined, parts: readonly VaePart[]): void {
+  const entry = pretrainedEntry(name);
+  const problem =
+    (entry.kind !== 'decoder' && `${name} is no VAE`) ||
+    (parts.includes('encoder') && `${name} is a decoder, and a picture has to be encoded`) ||
+    (profile !== undefined &&
+      profile !== entry.profile &&
+      `${name} takes latents of ${entry.profile}, not ${profile}`);
+  if (problem) throw new UsageError('usage-vae', problem, 'Pass the path of a VAE of the generator.');
 }
 
 /**

@@ -35,7 +35,7 @@ export async function loadLua(device: Device, source: string, options: LoadOptio
       ? options.config
       : typeof options.config === 'string'
         ? parseConfigText(await readText(options.config), options.config)
-        : await findConfig(path, file.metadata.get('config'), file.tensors);
+        : await weightsConfig(path, file);
   return luaFromTensors(device, file.tensors, config);
 }
 
@@ -53,11 +53,16 @@ function luaFromTensors(device: Device, tensors: ReadonlyMap<string, FileTensor>
   return model;
 }
 
-async function findConfig(
+/**
+ * The configuration that `loadLua` finds for a file without being told: of its metadata, of the `.json` beside it, or guessed
+ * from its tensors.
+ * @throws FileError `config-…`
+ */
+export async function weightsConfig(
   path: string,
-  embedded: string | undefined,
-  tensors: ReadonlyMap<string, FileTensor>,
+  { metadata, tensors }: Pick<WeightFile, 'metadata' | 'tensors'>,
 ): Promise<LuaConfig> {
+  const embedded = metadata.get('config');
   if (embedded !== undefined) return parseConfigText(embedded, `${path} (metadata)`);
   const beside = path.replace(/\.[^./\\]+$/, '.json');
   try {

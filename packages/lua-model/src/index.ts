@@ -1,5 +1,6 @@
-export { createLua, type LoadOptions, loadLua } from './checkpoint.ts';
+export { createLua, type LoadOptions, loadLua, weightsConfig } from './checkpoint.ts';
 export * from './config/index.ts';
+export { hubWeights } from './hub-cache.ts';
 export * from './images/index.ts';
 export * from './latent/index.ts';
 export { type DropPath, Lua } from './network/index.ts';

@@ -68,6 +68,11 @@ it('with tiles, the range is that of the whole latent', async () => {
     return value < low || value > high;
   });
   expect(outside.length).toBeGreaterThan(0);
+  const clamped = free.map((value, i) => {
+    const [low, high] = whole[Math.floor(i / size)] as [number, number];
+    return Math.min(Math.max(value, low), high);
+  });
+  expect(bounded).toEqual(clamped);
   expect(
     ranges(bounded).every(([low, high], i) => low >= (whole[i]?.[0] ?? 0) && high <= (whole[i]?.[1] ?? 0)),
   ).toBe(true);

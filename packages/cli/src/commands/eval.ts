@@ -5,7 +5,8 @@ import { evaluatePhoto, markdownOf, type PhotoResult, plotOf, summarise } from '
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { withDevice } from '../device.ts';
-import { openModel } from '../model.ts';
+import { UsageError } from '../errors.ts';
+import { checkModelOptions, openModel } from '../model.ts';
 import { shared } from '../options.ts';
 import { listPhotos, readPhoto } from '../photos.ts';
 import { HostVae, readVaeOptions } from '../vae.ts';
@@ -59,11 +60,13 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const modelScale = parsed.text('model-scale') === 'diffusion' ? 'diffusion' : 'decoder';
   const paths = await listPhotos(parsed.texts('photos'));
   const source = { weights: parsed.required('weights'), config: parsed.text('config'), preset: undefined };
+  checkModelOptions(source);
   const evaluated = await withDevice(parsed.text('adapter'), context, async (device) => {
     const options = readVaeOptions(parsed);
     const decoderPath = parsed.text('decoder') ?? options.path;
     using encoder = await HostVae.open(device, options, ['encoder'], context);
     using vae = await HostVae.open(device, { ...options, path: decoderPath }, ['decoder'], context);
+    checkSameFamily(encoder, vae);
     const { model, weights } = await openModel(device, source, vae.network.profile.channels);
     const settings = { scale, crop, modelScale, encoder: encoder.network } as const;
     const results: PhotoResult[] = [];
@@ -87,6 +90,16 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   output.print(markdownOf(summary).trimEnd());
   output.print(`on ${about.adapter.name}`);
   return 0;
+}
+
+/** @throws UsageError `usage-vae` */
+function checkSameFamily({ network: encoder }: HostVae, { network: decoder }: HostVae): void {
+  if (encoder.profile.name === decoder.profile.name) return;
+  throw new UsageError(
+    'usage-vae',
+    `--vae makes latents of ${encoder.profile.name}, --decoder takes those of ${decoder.profile.name}`,
+    'Pass a decoder of the same family.',
+  );
 }
 
 async function writeReports(folder: string, report: object, markdown: string, plot: string): Promise<void> {

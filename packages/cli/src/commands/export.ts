@@ -1,5 +1,5 @@
-import { configToJson, guessConfig, parameterCount, parseConfigText } from '@lua-webgpu/lua-model';
-import { type FloatFileDtype, readTensorFile, type WeightFile } from '@lua-webgpu/tensor';
+import { configToJson, parameterCount, weightsConfig } from '@lua-webgpu/lua-model';
+import { type FloatFileDtype, readTensorFile } from '@lua-webgpu/tensor';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { checkOutput } from '../latent-file.ts';
@@ -25,7 +25,7 @@ async function run(parsed: Parsed, { output }: CommandContext): Promise<number> 
   const dtype = (parsed.text('dtype') ?? 'F16') as FloatFileDtype;
   await checkOutput(out, [path]);
   const file = await readTensorFile(path);
-  const config = configOf(file, path);
+  const config = await weightsConfig(path, file);
   const weights = new Map([...file.tensors].filter(([name]) => !isBuffer(name)));
   const metadata = new Map([
     ...file.metadata,
@@ -37,13 +37,6 @@ async function run(parsed: Parsed, { output }: CommandContext): Promise<number> 
   output.result({ path, out, dtype, parameters, bytes });
   output.print(`${out}: ${parameters.toLocaleString('en-US')} parameters as ${dtype}, ${bytes} bytes`);
   return 0;
-}
-
-function configOf({ tensors, metadata }: WeightFile, path: string) {
-  const embedded = metadata.get('config');
-  return embedded === undefined
-    ? guessConfig(tensors, path)
-    : parseConfigText(embedded, `${path} (metadata)`);
 }
 
 function isBuffer(name: string): boolean {

@@ -6,11 +6,9 @@ import { type Vae, vaeFromTensors } from '../vae/index.ts';
 import { type PretrainedEntry, type PretrainedName, pretrainedEntry } from './registry.ts';
 
 export interface PretrainedOptions {
-  /** The folder with the files, ending in `/`; default: this package's pretrained/. In a browser, where you serve it. */
+  /** URL of the folder with the files, ending in `/`; default: this package's pretrained/. In a browser, where you serve it. */
   readonly folder?: string | URL | undefined;
 }
-
-const packaged = new URL('../../pretrained/', import.meta.url);
 
 /**
  * A LUA network with the weights that come with this package; in Node and in browsers.
@@ -30,7 +28,7 @@ export async function loadPretrained(
  * The small decoder that comes with this package, for a look at latents where the generator's own VAE is not at hand. It
  * has no encoder.
  *
- * @throws as {@link loadPretrained}
+ * @throws FileError as {@link loadPretrained}, `pretrained-kind` for the name of a network
  */
 export async function loadPretrainedDecoder(
   device: Device,
@@ -43,9 +41,10 @@ export async function loadPretrainedDecoder(
 }
 
 /** Where the file of pretrained weights lies. @throws FileError `pretrained-unknown` */
-export function pretrainedUrl(name: PretrainedName, { folder = packaged }: PretrainedOptions = {}): URL {
+export function pretrainedUrl(name: PretrainedName, { folder }: PretrainedOptions = {}): URL {
   pretrainedEntry(name);
-  return new URL(`${name}.safetensors`, new URL(folder, import.meta.url));
+  // Not at the module's top: where it is part of a bundle, its URL says nothing, and only these calls need it.
+  return new URL(`${name}.safetensors`, folder ?? new URL('../../pretrained/', import.meta.url));
 }
 
 async function readPretrained(

@@ -44,7 +44,7 @@ export async function upscale(
   return results.get(options.scale) as Tensor;
 }
 
-/** As `upscale`, for several scales at once: the trunk runs once per tile. */
+/** As `upscale`, for several scales at once: the trunk runs once per tile. Throws what `upscale` throws. */
 export async function upscaleAll(
   model: Lua,
   latent: Tensor,

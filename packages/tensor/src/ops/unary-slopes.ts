@@ -43,7 +43,7 @@ const slopes: Record<UnaryFunction, Slope> = {
   gelu: {
     slope: (x) => activationSlope({ kind: 'gelu' }, x),
     ulps: () => 2,
-    // Half of erf's error, and that of x·φ(x), whose exponent is rounded before exp takes it.
+    // The error of the share of the normal distribution (lib/normal.wgsl), and that of x·φ(x), whose exponent is rounded before exp takes it.
     absolute: (x) =>
       1.5e-7 + (ulp * (expUlps(x * x) + 4) * Math.abs(x) * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
   },
