@@ -14,6 +14,24 @@ export interface Equivalent {
 
 export const equivalents: readonly Equivalent[] = [
   {
+    file: 'packages/kernels/src/elementwise/unary.wgsl',
+    text: 'let i = min(index, params.count - 1u);',
+    at: 32,
+    token: '-',
+    replacement: '+',
+    reason:
+      'Dawn holds the load and the store past the end at the last element: the same bits for the same place',
+  },
+  {
+    file: 'packages/kernels/src/elementwise/unary.wgsl',
+    text: 'let i = min(index, params.count - 1u);',
+    at: 34,
+    token: '1u',
+    replacement: '0u',
+    reason:
+      'Dawn holds the load and the store past the end at the last element: the same bits for the same place',
+  },
+  {
     file: 'packages/kernels/src/elementwise/binary-strided.wgsl',
     text: 'if (params.rank > 3u) { walk = along(walk, 2u, params.size2); }',
     at: 16,

@@ -149,7 +149,7 @@ function defineUnary(name: UnaryFunction): OpDefinition<UnaryAttributes> {
       return { shape: x.shape, data: x.data.map((value) => row.f(value, Math.fround(a), Math.fround(b))) };
     },
 
-    samples: samplesOf(row),
+    samples: [...samplesOf(row), manyWorkgroups(row)],
 
     refusals: [
       { code: 'dtype-mismatch', inputs: [[2, 4]], dtypes: ['i32'], attributes: { a: 0, b: 0 } },
@@ -216,6 +216,16 @@ function samplesOf(row: Row): Sample<UnaryAttributes>[] {
       attributes,
     },
   ]);
+}
+
+/** Enough for a grid whose two dimensions differ once it is folded, as tests fold it; too many for a gradient by steps. */
+function manyWorkgroups(row: Row): Sample<UnaryAttributes> {
+  const attributes = row.attributes?.[0] ?? { a: 0, b: 0 };
+  return {
+    name: 'five workgroups',
+    inputs: [row.values ? ndArray([5, 1000], row.values) : [5, 1000]],
+    attributes,
+  };
 }
 
 /** Samples without the kinks, and without the values that a step of 1e-6 does not move. */
