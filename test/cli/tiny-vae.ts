@@ -13,7 +13,7 @@ export async function writeTinyVae(
   {
     profile = 'flux',
     parts,
-  }: { readonly profile?: 'flux' | 'sdxl'; readonly parts?: readonly VaePart[] } = {},
+  }: { readonly profile?: 'flux' | 'sd3' | 'sdxl'; readonly parts?: readonly VaePart[] } = {},
 ): Promise<string> {
   const device = await openDevice({ adapter: 'swiftshader' });
   const { channels } = profileOf(profile);

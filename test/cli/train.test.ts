@@ -190,36 +190,17 @@ describe('eval', () => {
     expect(report.ways.round_trip.decoded.psnr).toBeNull();
 
     expect(report.ways.lua.colourShift).toHaveLength(3);
-    const { report: other } = await json(
-      'eval',
-      ...[
-        ...options,
-        '--photos',
-        at('photos', 'a.png'),
-        '--scale',
-        '2',
-        '--crop',
-        '64',
-        '--decoder',
-        'flux-tiny-decoder',
-      ],
-    );
-    const mixed = await runHere([
-      'eval',
-      ...[
-        ...options,
-        '--photos',
-        at('photos', 'a.png'),
-        '--scale',
-        '2',
-        '--profile',
-        'sd3',
-        '--decoder',
-        'flux-tiny-decoder',
-      ],
-    ]);
-    expect(mixed.code).toBe(2);
-    expect(mixed.stderr).toContain('flux-tiny-decoder takes latents of flux, not sd3');
+    const again = [
+      '--photos',
+      at('photos', 'a.png'),
+      '--scale',
+      '2',
+      '--crop',
+      '64',
+      '--decoder',
+      'flux-tiny-decoder',
+    ];
+    const { report: other } = await json('eval', ...options, ...again);
     expect(other.ways.lua.l1Latent).toBe(report.ways.lua.l1Latent);
     expect(other.ways.round_trip.original.psnr).not.toBe(report.ways.round_trip.original.psnr);
 
@@ -246,6 +227,19 @@ describe('eval', () => {
     const expected =
       hr.reduce((sum, value, i) => sum + Math.abs(value - (upscaled[i] as number)), 0) / hr.length;
     expect(report.ways.lua.l1Latent / expected).toBeCloseTo(1, 4);
+  });
+
+  it('refuses a decoder of another family than the encoder', async () => {
+    const weights = join(resumed.report.checkpoint, 'ema.safetensors');
+    const request = ['eval', '--weights', weights, '--photos', at('photos', 'a.png'), '--scale', '2'];
+    const decoder = ['--decoder', 'flux-tiny-decoder'];
+    const told = await runHere([...request, '--vae', vae, '--profile', 'sd3', ...decoder]);
+    expect(told.code).toBe(2);
+    expect(told.stderr).toContain('flux-tiny-decoder takes latents of flux, not sd3');
+    const other = await writeTinyVae(folder, { profile: 'sd3' });
+    const named = await runHere([...request, '--vae', other, ...decoder]);
+    expect(named.code).toBe(2);
+    expect(named.stderr).toContain('--vae makes latents of sd3, --decoder takes those of flux');
   });
 
   it('refuses a scale other than 2 and 4, and a folder without pictures', async () => {

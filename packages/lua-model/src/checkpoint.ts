@@ -40,11 +40,9 @@ export async function loadLua(device: Device, source: string, options: LoadOptio
 }
 
 /** As `loadLua`, of a file in memory; its configuration is in its metadata or follows from its tensors. */
-export function luaFromFile(device: Device, { tensors, metadata }: WeightFile, source: string): Lua {
-  const embedded = metadata.get('config');
-  const config =
-    embedded === undefined ? guessConfig(tensors, source) : parseConfigText(embedded, `${source} (metadata)`);
-  return luaFromTensors(device, tensors, config);
+export function luaFromFile(device: Device, file: WeightFile, source: string): Lua {
+  const config = embeddedConfig(file, source) ?? guessConfig(file.tensors, source);
+  return luaFromTensors(device, file.tensors, config);
 }
 
 function luaFromTensors(device: Device, tensors: ReadonlyMap<string, FileTensor>, config: LuaConfig): Lua {
@@ -58,19 +56,22 @@ function luaFromTensors(device: Device, tensors: ReadonlyMap<string, FileTensor>
  * from its tensors.
  * @throws FileError `config-…`
  */
-export async function weightsConfig(
-  path: string,
-  { metadata, tensors }: Pick<WeightFile, 'metadata' | 'tensors'>,
-): Promise<LuaConfig> {
-  const embedded = metadata.get('config');
-  if (embedded !== undefined) return parseConfigText(embedded, `${path} (metadata)`);
+export async function weightsConfig(path: string, file: WeightFile): Promise<LuaConfig> {
+  const embedded = embeddedConfig(file, path);
+  if (embedded !== undefined) return embedded;
   const beside = path.replace(/\.[^./\\]+$/, '.json');
   try {
     return parseConfigText(await readText(beside), beside);
   } catch (error) {
     if (!(error instanceof FileError && error.code === 'file-not-found')) throw error;
-    return guessConfig(tensors, path);
+    return guessConfig(file.tensors, path);
   }
+}
+
+/** What the metadata of a weight file say; undefined where they say nothing. @throws FileError `config-…` */
+export function embeddedConfig({ metadata }: WeightFile, source: string): LuaConfig | undefined {
+  const text = metadata.get('config');
+  return text === undefined ? undefined : parseConfigText(text, `${source} (metadata)`);
 }
 
 async function readText(path: string): Promise<string> {

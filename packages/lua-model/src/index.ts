@@ -1,4 +1,4 @@
-export { createLua, type LoadOptions, loadLua, weightsConfig } from './checkpoint.ts';
+export { createLua, embeddedConfig, type LoadOptions, loadLua, weightsConfig } from './checkpoint.ts';
 export * from './config/index.ts';
 export { hubWeights } from './hub-cache.ts';
 export * from './images/index.ts';

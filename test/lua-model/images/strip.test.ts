@@ -1,4 +1,4 @@
-import { cropImage, labelledStrip, type RgbImage } from '@lua-webgpu/lua-model';
+import { cropImage, labelledStrip, type RgbImage, stackImages } from '@lua-webgpu/lua-model';
 import { describe, expect, it } from 'vitest';
 import { glyphOf } from '../../../packages/lua-model/src/images/font.ts';
 import { inkStretches, noisePicture } from '../../support/pictures.ts';
@@ -7,6 +7,22 @@ const grey = (width: number, height: number): RgbImage => ({
   width,
   height,
   data: new Float32Array(width * height * 3).fill(0.5),
+});
+
+describe('stackImages', () => {
+  it('sets pictures beneath each other, with white beside the narrower', () => {
+    const [wide, narrow] = [noisePicture(12, 3, 1), noisePicture(5, 4, 2)];
+    const stack = stackImages([wide, narrow]);
+    expect([stack.width, stack.height]).toEqual([12, 7]);
+    expect(cropImage(stack, { left: 0, top: 0, width: 12, height: 3 })).toEqual(wide);
+    expect(cropImage(stack, { left: 0, top: 3, width: 5, height: 4 })).toEqual(narrow);
+    const beside = cropImage(stack, { left: 5, top: 3, width: 7, height: 4 });
+    expect(beside.data.every((value) => value === 1)).toBe(true);
+  });
+
+  it('refuses no pictures', () => {
+    expect(() => stackImages([])).toThrow('there are no pictures');
+  });
 });
 
 describe('labelledStrip', () => {

@@ -16,6 +16,7 @@ import {
 } from '../demo/example.ts';
 import { mebibytes, withDevice } from '../device.ts';
 import { shared } from '../options.ts';
+import { sizeText } from '../photos.ts';
 import { HostVae } from '../vae.ts';
 
 const spec = {
@@ -91,7 +92,7 @@ async function show(setting: DemoSetting, name: string, out: string) {
   const upscaled: Upscaled[] = [];
   for (const scale of [2, 4]) {
     const one = await upscaleExample(setting, name, photograph, scale);
-    output.print(describe(name, one.report, setting.golden.tolerance));
+    output.print(describe(name, one, setting.golden.tolerance));
     await writeImage(join(out, `${name}-x${scale}.png`), one.picture);
     upscaled.push(one);
   }
@@ -105,14 +106,13 @@ function rowOf(upscaled: readonly Upscaled[], photograph: RgbImage): RgbImage {
 
 function describe(
   name: string,
-  { scale, shape, psnr: values, ms, error, passed }: Upscaled['report'],
+  { picture, report: { scale, psnr: values, ms, error, passed } }: Upscaled,
   tolerance: number,
 ): string {
-  const [, , height = 0, width = 0] = shape;
   const verdict = passed ? 'agrees with PyTorch' : 'DIFFERS FROM PYTORCH';
   const seconds = ((ms.upscale + ms.decode) / 1000).toFixed(1);
   return [
-    `${name} ×${scale}, ${8 * width}×${8 * height}: ${decibels(values.lua)}, interpolated latent ${decibels(values.bicubicLatent)}`,
+    `${name} ×${scale}, ${sizeText(picture)}: ${decibels(values.lua)}, interpolated latent ${decibels(values.bicubicLatent)}`,
     `${seconds} s`,
     `${verdict} (error ${error.toExponential(1)} of the maximum, allowed ${tolerance.toExponential(1)})`,
   ].join('; ');

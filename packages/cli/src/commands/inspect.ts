@@ -1,11 +1,11 @@
 import { FileError } from '@lua-webgpu/kernels';
 import {
   configToJson,
+  embeddedConfig,
   guessConfig,
   isPackedShape,
   type LuaConfig,
   parameterCount,
-  parseConfigText,
   preset,
   presetNames,
   profilesFor,
@@ -66,7 +66,8 @@ async function run(parsed: Parsed, { output }: CommandContext): Promise<number> 
   return 0;
 }
 
-function architectureOf({ tensors, metadata }: WeightFile, path: string): Architecture {
+function architectureOf(file: WeightFile, path: string): Architecture {
+  const { tensors } = file;
   const latents = [...tensors].filter(([name, tensor]) => isLatent(name, tensor));
   if (latents.length === tensors.size && latents[0]) {
     const [, { shape }] = latents[0];
@@ -74,9 +75,8 @@ function architectureOf({ tensors, metadata }: WeightFile, path: string): Archit
     return { kind: 'latent', profiles: profilesFor(channels).map(({ name }) => name) };
   }
   try {
-    const embedded = metadata.get('config');
-    const config =
-      embedded === undefined ? guessConfig(tensors, path) : parseConfigText(embedded, `${path} (metadata)`);
+    const embedded = embeddedConfig(file, path);
+    const config = embedded ?? guessConfig(tensors, path);
     return {
       kind: 'model',
       from: embedded === undefined ? 'tensors' : 'metadata',

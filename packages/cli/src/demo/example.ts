@@ -22,7 +22,6 @@ export interface DemoSetting {
 
 /** One latent upscaled: LUA's picture and what is known about it. */
 export interface Upscaled {
-  readonly scale: number;
   readonly picture: RgbImage;
   readonly report: {
     readonly latent: string;
@@ -66,7 +65,6 @@ export async function upscaleExample(
   const measured = { bicubicLatent: psnr(bicubic, photograph), lua: psnr(picture, photograph) };
   const { upscale = 0, decode = 0 } = watch.report();
   return {
-    scale,
     picture,
     report: {
       latent: source,
