@@ -1,4 +1,4 @@
-import { type Device, type GpuBuffer, openDevice } from '@lua-webgpu/kernels';
+import { type Device, dropout, type GpuBuffer, openDevice } from '@lua-webgpu/kernels';
 import { afterAll, describe, expect, test } from 'vitest';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
 import { add, double, put } from './kernels.ts';
@@ -63,6 +63,89 @@ describe.each(await adapterCases())('$label', (adapter) => {
     }
     capture.release();
     out.release();
+  });
+
+  test('a table takes no memory that the commands before it write', async () => {
+    const device = await devices.open();
+    const [x, out] = [device.upload(filled(1)), device.allocate(256)];
+    const { capture } = device.capture(() => {
+      const before = device.allocate(256);
+      device.dispatch(add, { buffers: { x, out: before }, params: { count: 64, value: 0 } });
+      before.release();
+      const table = device.tables.get('of the second capture test', () => filled(3));
+      device.dispatch(add, { buffers: { x: table, out }, params: { count: 64, value: 1 } });
+    });
+    for (let i = 0; i < 2; i++) {
+      expect(await floats(device, out)).toEqual(filled(4));
+      capture.replay();
+    }
+    capture.release();
+    for (const buffer of [x, out]) buffer.release();
+  });
+
+  test('captures that share memory take no more than the larger one, and each computes what it did', async () => {
+    const device = await devices.open({ poison: false });
+    const x = device.upload(filled(1));
+    const outs = [device.allocate(256), device.allocate(256), device.allocate(256)] as const;
+    const before = device.memory().inUse;
+    const into = (out: GpuBuffer) => () => {
+      const result = work(device, x);
+      device.copy(result, 0, out, 0, 256);
+      result.release();
+    };
+    const first = device.capture(into(outs[0])).capture;
+    const alone = device.memory().inUse - before;
+    expect(alone).toBe(2 * 256);
+    const second = device.capture(into(outs[1]), { shares: [first] }).capture;
+    expect(device.memory().inUse - before).toBe(alone);
+    const apart = device.capture(into(outs[2])).capture;
+    expect(device.memory().inUse - before).toBe(2 * alone);
+    for (const [value, capture, out] of [
+      [5, first, outs[0]],
+      [6, second, outs[1]],
+      [7, apart, outs[2]],
+      [8, first, outs[0]],
+    ] as const) {
+      device.write(x, 0, filled(value));
+      capture.replay();
+      expect(await floats(device, out)).toEqual(filled(2 * (value + 1)));
+    }
+    first.release();
+    device.write(x, 0, filled(9));
+    const other = device.upload(filled(7));
+    second.replay();
+    expect(await floats(device, outs[1])).toEqual(filled(20));
+    expect(await floats(device, other)).toEqual(filled(7));
+    for (const buffer of [other, ...[second, apart]]) buffer.release();
+    expect(device.memory().inUse).toBe(before);
+    for (const buffer of [x, ...outs]) buffer.release();
+  });
+
+  test('a replay with another step drops other samples, those that the op drops at that step', async () => {
+    const device = await devices.open({ poison: false });
+    const x = device.upload(filled(1));
+    const out = device.allocate(256);
+    const drop = (step: number) =>
+      dropout(
+        device,
+        { x, out },
+        { count: 64, perSample: 4, firstSample: 0, seed: 3, step, stream: 1, p: 0.5, wholeSamples: true },
+      );
+    const { capture } = device.capture(() => drop(0));
+    const replayed: Float32Array[] = [];
+    for (const step of [1, 2, undefined]) {
+      capture.replay(step === undefined ? {} : { step });
+      replayed.push(await floats(device, out));
+    }
+    const dispatched: Float32Array[] = [];
+    for (const step of [1, 2, 2]) {
+      drop(step);
+      dispatched.push(await floats(device, out));
+    }
+    expect(replayed).toEqual(dispatched);
+    expect(replayed[0]).not.toEqual(replayed[1]);
+    capture.release();
+    for (const buffer of [x, out]) buffer.release();
   });
 
   test('a replay creates no buffers and no bind groups, and what others compute leaves its memory alone', async () => {

@@ -88,6 +88,7 @@ const shared = {
     threshold: 'u32',
     scale: 'f32',
   },
+  replayParams: ['step'],
   workgroup: (): Grid => [64, 1, 1],
 } as const;
 

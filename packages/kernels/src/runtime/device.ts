@@ -11,7 +11,7 @@ import {
   unsupported,
 } from '../wgsl/index.ts';
 import { GpuBuffer } from './buffer.ts';
-import { type Capture, Capturing } from './capture.ts';
+import { type Capture, type CaptureOptions, Capturing } from './capture.ts';
 import { type Dispatch, Dispatcher } from './dispatcher.ts';
 import { deviceLost, inErrorScopes, refused } from './error-scopes.ts';
 import { Failures } from './failures.ts';
@@ -21,7 +21,7 @@ import { checkForeign, checkTransfer, checkUsable, wholeWords } from './operands
 import { type Chooser, Tuned, type TunedPicks } from './picks.ts';
 import type { AdapterDescription } from './platform/types.ts';
 import { Poison } from './poison.ts';
-import { BufferPool, type MemoryReport } from './pool.ts';
+import { BufferPool, type MemoryReport, type PooledBuffer } from './pool.ts';
 import { type Command, maxDispatches, Recorder } from './recorder.ts';
 import { TableCache } from './tables.ts';
 import { Transfer } from './transfer.ts';
@@ -114,7 +114,7 @@ export class Device {
     this.tables = new TableCache(
       (data, label) => {
         // Not poisoned: a replay would repeat that, and not the upload.
-        const table = this.#allocate(data.byteLength, label);
+        const table = this.#lend(this.#pool.takeForever(data.byteLength, label), data.byteLength);
         this.#write(table, 0, data);
         return table;
       },
@@ -139,7 +139,10 @@ export class Device {
 
   #allocate(bytes: number, label: string): GpuBuffer {
     this.#failures.throwIfFatal();
-    const { gpu, capacity, id } = this.#pool.take(bytes, label);
+    return this.#lend(this.#pool.take(bytes, label), bytes);
+  }
+
+  #lend({ gpu, capacity, id }: PooledBuffer, bytes: number): GpuBuffer {
     return new GpuBuffer({ device: this, gpu, byteLength: bytes, capacity, id, owned: true });
   }
 
@@ -219,7 +222,7 @@ export class Device {
     this.#failures.throwIfFatal();
     const prepared = this.#dispatcher.prepare(kernel, dispatch);
     if (!prepared) return;
-    this.#capturing.note(prepared.ranges, prepared.written);
+    this.#capturing.note(prepared.ranges, prepared.written, prepared.replayParams);
     for (const buffer of prepared.written) buffer.writtenBy = this.#failures.serial;
     this.#recorder.dispatch(prepared.command);
   }
@@ -323,7 +326,10 @@ export class Device {
    * @param work synchronous, without uploads and read-backs; tables are made as needed
    * @throws KernelError `kernel-capture` for an upload, a read-back, a promise, or a capture inside; what `work` throws
    */
-  capture<T>(work: () => T): { readonly result: T; readonly capture: Capture } {
+  capture<T>(
+    work: () => T,
+    options: CaptureOptions = {},
+  ): { readonly result: T; readonly capture: Capture } {
     this.#failures.throwIfFatal();
     const check = (operands: readonly GpuBuffer[]) => {
       this.#failures.throwIfFatal();
@@ -331,7 +337,7 @@ export class Device {
       if (!this.#pool.failed && !this.#failures.damaged) return;
       for (const operand of operands) if (!operand.released) this.#checkBuffer(operand, 'replay');
     };
-    return this.#capturing.run(work, check, () => this.#failures.serial);
+    return this.#capturing.run(work, options, check, () => this.#failures.serial);
   }
 
   /** Bytes of device memory in use, in tables, free in the pool, and the highest use so far. */

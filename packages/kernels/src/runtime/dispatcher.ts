@@ -30,6 +30,14 @@ export interface Prepared {
   readonly ranges: readonly BufferRange[];
   /** What the kernel writes. */
   readonly written: readonly GpuBuffer[];
+  readonly replayParams: readonly ReplayParam[];
+}
+
+/** A param that a replay may set anew: a u32 in the bytes that the command holds. */
+export interface ReplayParam {
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly offset: number;
 }
 
 /** Turns a kernel with its operands into a command to record, after every check that needs no GPU. */
@@ -96,7 +104,10 @@ export class Dispatcher {
       z,
       flops: kernel.cost(params, constants).flops,
     };
-    return { command, ranges, written: written.map(bufferOf) };
+    const replayParams = (kernel.replayParams ?? []).map((param) => {
+      return { name: param, bytes: packed, offset: 4 * kernel.paramNames.indexOf(param) };
+    });
+    return { command, ranges, written: written.map(bufferOf), replayParams };
   }
 
   /** Lets go of the buffers that bind groups name. */

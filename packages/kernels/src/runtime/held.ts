@@ -11,10 +11,17 @@ export class HeldBuffers {
   readonly #resting = new Map<number, PooledBuffer>();
   /** While work is captured: what it has given back and may be lent again, by capacity. */
   #spare: Map<number, PooledBuffer[]> | undefined;
+  /** While work is captured: buffers of other captures that it may use. */
+  #shared: ReadonlySet<number> = new Set();
 
-  /** Begins to keep what is given back for the work that is captured. */
-  begin(): void {
+  /** Begins to keep what is given back for the work that is captured, to which `shared` buffers that rest are lent too. */
+  begin(shared: ReadonlySet<number> = new Set()): void {
     this.#spare = new Map();
+    this.#shared = shared;
+    for (const id of shared) {
+      const buffer = this.#resting.get(id);
+      if (buffer && this.#resting.delete(id)) this.#spareNow(buffer);
+    }
   }
 
   /** A buffer that the captured work has given back. */
@@ -24,14 +31,13 @@ export class HeldBuffers {
 
   /** Whether a buffer that is given back stays here. */
   keeps(buffer: PooledBuffer): boolean {
-    if (this.#holders.has(buffer.id)) {
+    const lent = this.#spare !== undefined && this.#shared.has(buffer.id);
+    if (this.#holders.has(buffer.id) && !lent) {
       this.#resting.set(buffer.id, buffer);
       return true;
     }
     if (!this.#spare) return false;
-    const list = this.#spare.get(buffer.capacity);
-    if (list) list.push(buffer);
-    else this.#spare.set(buffer.capacity, [buffer]);
+    this.#spareNow(buffer);
     return true;
   }
 
@@ -66,5 +72,11 @@ export class HeldBuffers {
     this.#holders.clear();
     this.#spare = undefined;
     return all;
+  }
+
+  #spareNow(buffer: PooledBuffer): void {
+    const list = this.#spare?.get(buffer.capacity);
+    if (list) list.push(buffer);
+    else this.#spare?.set(buffer.capacity, [buffer]);
   }
 }

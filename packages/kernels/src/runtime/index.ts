@@ -1,7 +1,7 @@
 export { listAdapters, requestPlatformAdapter, storedPicks, storePicks } from '#platform';
 export { type Band, bandRange, rowBands } from './bands.ts';
 export { type BufferRange, GpuBuffer } from './buffer.ts';
-export type { Capture } from './capture.ts';
+export type { Capture, CaptureOptions, ReplayParams } from './capture.ts';
 export { Device } from './device.ts';
 export type { Dispatch } from './dispatcher.ts';
 export { type Family, pick, refusal, type Variant } from './family.ts';

@@ -72,6 +72,19 @@ export class BufferPool {
 
   /** @throws AllocationError `buffer-too-large` past the device's limit, `out-of-memory` past the budget. */
   take(bytes: number, label: string): PooledBuffer {
+    const capacity = this.#capacity(bytes, label);
+    const spare = this.#held.takeSpare(capacity);
+    if (!spare) return this.#takeFree(capacity, bytes, label);
+    this.#lent.set(spare.id, spare);
+    return spare;
+  }
+
+  /** As `take`, of memory that nothing captured writes: for what outlives the work that is being captured. */
+  takeForever(bytes: number, label: string): PooledBuffer {
+    return this.#takeFree(this.#capacity(bytes, label), bytes, label);
+  }
+
+  #capacity(bytes: number, label: string): number {
     if (!(bytes <= this.#limit)) {
       throw new AllocationError(
         'buffer-too-large',
@@ -79,12 +92,10 @@ export class BufferPool {
         'Work on smaller pieces: pass a smaller `tile` or batch.',
       );
     }
-    const capacity = Math.min(sizeClass(bytes), this.#limit);
-    const spare = this.#held.takeSpare(capacity);
-    if (spare) {
-      this.#lent.set(spare.id, spare);
-      return spare;
-    }
+    return Math.min(sizeClass(bytes), this.#limit);
+  }
+
+  #takeFree(capacity: number, bytes: number, label: string): PooledBuffer {
     if (this.#inUse + capacity > this.#budget) throw this.#overBudget(bytes, label);
     const reused = this.#free.get(capacity)?.pop();
     if (reused) this.#pooled -= capacity;
@@ -108,9 +119,12 @@ export class BufferPool {
     if (!this.#held.keeps(buffer)) this.#putBack(buffer);
   }
 
-  /** From here on what is given back goes to those who take next, and to nobody else: work is being captured. */
-  beginCapture(): void {
-    this.#held.begin();
+  /**
+   * From here on what is given back goes to those who take next, and to nobody else: work is being captured. Buffers with
+   * these numbers, of other captures, are lent to it as well.
+   */
+  beginCapture(shared: ReadonlySet<number>): void {
+    this.#held.begin(shared);
   }
 
   /** Holds the buffers that the captured work names, in use until `letGo`, whoever gives them back. */

@@ -36,6 +36,8 @@ export interface KernelSpec<B extends Record<string, Binding>, P extends Record<
   readonly subgroupSize?: number;
   readonly bindings: B;
   readonly params: P;
+  /** Params, u32, that a replay of captured work may set anew. */
+  readonly replayParams?: readonly (keyof P & string)[];
   /** Workgroup size; emitted as WORKGROUP_X, WORKGROUP_Y, WORKGROUP_Z. */
   readonly workgroup: (constants: Constants) => Grid;
   /** Bytes of workgroup memory. */
