@@ -44,6 +44,17 @@ describe('a captured forward pass', () => {
     expect(device.memory().inUse).toBe(before);
   });
 
+  it('takes the mean of a network that has one', async () => {
+    const config = { ...preset('tiny', { in_chans: 4 }), mean: [0.5, -1, 2, 0] };
+    const shifted = createLua(device, config, { seed: 7 });
+    using scope = openScope(device);
+    using captured = captureForward(device, shifted, shape, [2]);
+    const latent = scope.tensor(latentOf(3), shape);
+    const expected = shifted.forward(latent, [2]).get(2)?.readFloats();
+    expect(await captured.run(latent).get(2)?.readFloats()).toEqual(await expected);
+    shifted.dispose();
+  });
+
   it('allocates nothing', async () => {
     using captured = captureForward(device, model, shape, [2]);
     using scope = openScope(device);

@@ -41,6 +41,24 @@ describe.each(await adapterCases())('$label', (adapter) => {
     tensor.dispose();
   });
 
+  test('a constant is made once, has its values, and can be a part of captured work', async () => {
+    let made = 0;
+    const make = () => {
+      made += 1;
+      return [1, 2, 3];
+    };
+    const { result, capture } = device.capture(() => scope.constant('of this test', make, [3]));
+    const again = scope.constant('of this test', make, [3]);
+    device.clear(result.buffer());
+    capture.replay();
+    for (const tensor of [result, again]) expect([...(await tensor.read())]).toEqual([1, 2, 3]);
+    expect(made).toBe(1);
+    expect(code(() => scope.constant('of this test', make, [2]))).toBe('shape-mismatch');
+    const empty = scope.constant('empty', () => [], [0, 3]);
+    expect(empty.size).toBe(0);
+    capture.release();
+  });
+
   test('a view of a larger array is uploaded alone', async () => {
     const tensor = scope.tensor(Float32Array.of(0, 1, 2, 3, 4).subarray(1, 4), [3]);
     expect([...(await tensor.read())]).toEqual([1, 2, 3]);

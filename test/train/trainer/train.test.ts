@@ -37,6 +37,19 @@ describe('a run', () => {
     expect(readFileSync(join(run('whole'), 'report.html'), 'utf8')).toContain('toy');
   });
 
+  it('says how long the rest takes, at the pace of the stage that it is in', async () => {
+    const left: number[] = [];
+    await start('paced', { onProgress: ({ secondsLeft }) => left.push(secondsLeft) });
+    const seconds = linesOf(run('paced')).flatMap((line) =>
+      line.type === 'step' ? [line.ms.wall / 1000] : [],
+    );
+    const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+    // Stage I has six steps of four samples, stage II four of two.
+    expect(left[5]).toBeCloseTo((4 * 2 * sum(seconds.slice(0, 6))) / (6 * 4), 3);
+    expect(left[7]).toBeCloseTo(sum(seconds.slice(6, 8)), 3);
+    expect(left[9]).toBe(0);
+  });
+
   it('learns', () => {
     const losses = stepsOf(run('whole')).map(({ loss }) => loss);
     expect(losses[3]).toBeLessThan(losses[0] as number);
@@ -54,6 +67,29 @@ describe('a run', () => {
       expect(linesOf(run(out)).find(({ type }) => type === 'resume')).toMatchObject({ differences: [] });
     },
   );
+
+  it('creates no buffer and no bind group in a step that it replays', async () => {
+    const made: [buffers: number, groups: number][] = [];
+    let device: Device | undefined;
+    let groups = 0;
+    await start('replayed', {
+      open: async () => {
+        device = await openToyDevice();
+        const create = device.gpu.createBindGroup.bind(device.gpu);
+        device.gpu.createBindGroup = (descriptor) => {
+          groups += 1;
+          return create(descriptor);
+        };
+        return device;
+      },
+      maxSteps: 4,
+      set: ['checkpoint.every=100', 'log.every=1'],
+      onProgress: () => made.push([(device as Device).memory().created, groups]),
+    });
+    expect(made).toHaveLength(4);
+    expect(made[0]?.[1]).toBeGreaterThan(100);
+    expect(made[3]).toEqual(made[1]);
+  });
 
   it('that keeps the maps of blocks has the bits of one that recomputes them, and takes more memory', async () => {
     const stored = await start('stored', { set: ['stages.0.recompute=false', 'stages.1.recompute=false'] });

@@ -114,6 +114,7 @@ export class Device {
     this.tables = new TableCache(
       (data, label) => {
         // Not poisoned: a replay would repeat that, and not the upload.
+        this.#failures.throwIfFatal();
         const table = this.#lend(this.#pool.takeForever(data.byteLength, label), data.byteLength);
         this.#write(table, 0, data);
         return table;
@@ -326,10 +327,7 @@ export class Device {
    * @param work synchronous, without uploads and read-backs; tables are made as needed
    * @throws KernelError `kernel-capture` for an upload, a read-back, a promise, or a capture inside; what `work` throws
    */
-  capture<T>(
-    work: () => T,
-    options: CaptureOptions = {},
-  ): { readonly result: T; readonly capture: Capture } {
+  capture<T>(work: () => T, options: CaptureOptions = {}): { readonly result: T; readonly capture: Capture } {
     this.#failures.throwIfFatal();
     const check = (operands: readonly GpuBuffer[]) => {
       this.#failures.throwIfFatal();

@@ -150,9 +150,10 @@ export class Lua extends Module {
   }
 
   #mean(image: Tensor): Tensor {
-    const padded = new Float32Array(image.shape.at(-1) as number);
-    padded.set(this.config.mean);
-    return (image.scope ?? missingScope(image)).tensor(padded, [padded.length]);
+    const { mean } = this.config;
+    const channels = image.shape.at(-1) as number;
+    const padded = () => [...mean, ...new Array<number>(channels - mean.length).fill(0)];
+    return (image.scope ?? missingScope(image)).constant(`mean ${mean}`, padded, [channels]);
   }
 }
 

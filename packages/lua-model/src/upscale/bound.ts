@@ -12,7 +12,10 @@ export function boundToInput(scope: Scope, latent: Tensor, result: Tensor, margi
   const spatial = { axes: [2, 3], keepDims: true };
   const low = min(latent, spatial);
   const high = max(latent, spatial);
-  const slack = mul(sub(high, low), scope.tensor(Float32Array.of(margin), [1]));
+  const slack = mul(
+    sub(high, low),
+    scope.constant(`${margin}`, () => [margin], [1]),
+  );
   return minimum(maximum(result, sub(low, slack)), add(high, slack));
 }
 

@@ -64,7 +64,7 @@ export class CapturedForward {
 /**
  * Runs the network once on zeros and keeps what was recorded.
  * @param shape [B, C, h, w]
- * @throws as `Lua.forward` does; KernelError `kernel-capture` for a model with a `mean`, which it uploads in each pass
+ * @throws as `Lua.forward` does
  */
 export function captureForward(
   device: Device,

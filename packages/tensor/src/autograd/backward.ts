@@ -33,7 +33,7 @@ export function backward(loss: Tensor, options: BackwardOptions = {}): Gradients
       'Reduce it with mean() or sum(), or pass { gradient }.',
     );
   }
-  const seed = options.gradient ? scope.borrow(options.gradient) : scope.tensor([1], loss.shape);
+  const seed = options.gradient ? scope.borrow(options.gradient) : scope.constant('1', () => [1], loss.shape);
   if (!sameShape(seed.shape, loss.shape)) {
     throw new AutogradError(
       'autograd-not-scalar',

@@ -47,17 +47,28 @@ export class Scope {
   tensor(data: TensorData, shape: Shape): Tensor {
     this.#open('tensor');
     checkShape(shape);
-    if (data.length !== elements(shape)) {
-      throw new ShapeError(
-        'shape-mismatch',
-        `tensor: ${data.length} values do not fill ${formatShape(shape)}`,
-        `Pass ${elements(shape)} values.`,
-      );
-    }
+    checkCount('tensor', data.length, shape);
     const array = ArrayBuffer.isView(data) ? data : Float32Array.from(data);
     const dtype = dtypeOf(array);
     const storage = new Storage(this.device.upload(array, 'tensor'), 'tensor', { shape, dtype });
     return new Tensor({ shape, dtype, storage, scope: this });
+  }
+
+  /**
+   * f32 values that stay the same from call to call, such as the weights of a filter, from a table that the device keeps:
+   * unlike `tensor` it may be a part of captured work.
+   * @param key says everything that the values depend on
+   * @throws ShapeError `shape-mismatch`, `shape-invalid`; AllocationError
+   */
+  constant(key: string, make: () => ArrayLike<number>, shape: Shape): Tensor {
+    const tensor = this.empty(shape, 'f32', key);
+    const table = this.device.tables.get(`constant ${key} ${formatShape(shape)}`, () => {
+      const values = Float32Array.from(make());
+      checkCount('constant', values.length, shape);
+      return values;
+    });
+    if (tensor.size > 0) this.device.copy(table, 0, tensor.buffer(), 0, table.byteLength);
+    return tensor;
   }
 
   /** A tensor of unspecified content, for an op to fill. @throws ShapeError `shape-invalid`, AllocationError */
@@ -170,6 +181,16 @@ function dtypeOf(array: unknown): DType {
 /** A root scope on a device. */
 export function openScope(device: Device): Scope {
   return new Scope(device);
+}
+
+/** @throws ShapeError `shape-mismatch` */
+function checkCount(what: string, values: number, shape: Shape): void {
+  if (values === elements(shape)) return;
+  throw new ShapeError(
+    'shape-mismatch',
+    `${what}: ${values} values do not fill ${formatShape(shape)}`,
+    `Pass ${elements(shape)} values.`,
+  );
 }
 
 /**

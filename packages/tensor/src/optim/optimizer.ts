@@ -1,6 +1,6 @@
 import { type GpuBuffer, gradientNorm, ShapeError } from '@lua-webgpu/kernels';
 import type { Gradients } from '../autograd/index.ts';
-import { AutogradError, byteLength } from '../core/index.ts';
+import { AutogradError, byteLength, type Tensor } from '../core/index.ts';
 import type { FileTensor } from '../files/index.ts';
 import type { ArenaBuffers, ParameterArena, Run, Slot } from './arena.ts';
 import type { Schedule } from './schedule.ts';
@@ -23,6 +23,11 @@ export interface PreparedStep {
    * LifetimeError `arena-left`, `arena-lent`
    */
   apply(): void;
+}
+
+/** What `Optimizer.gather` found: whose gradients lie in the optimiser's arena. */
+export interface Gathered {
+  readonly slots: readonly Slot[];
 }
 
 /** What one step does with neighbouring parameters of one age. */
@@ -86,19 +91,38 @@ export abstract class Optimizer {
    * a step can be left out when `await gradientNorm()` says that it would do harm. As `step` otherwise.
    */
   prepare(gradients: Gradients, options: StepOptions = {}): PreparedStep {
-    const { lr = this.lr, maxNorm } = options;
-    requireRange('step', 'lr', lr, 0, Number.MAX_VALUE);
-    if (maxNorm !== undefined) requireRange('step', 'maxNorm', maxNorm, Number.MIN_VALUE, Infinity);
-    const present = this.arena.slots.filter(({ parameter }) => gradients.of(parameter));
-    if (present.length === 0) {
+    return this.prepareGathered(this.gather(gradients), options);
+  }
+
+  /**
+   * Copies gradients into the optimiser's arena, where the next `gather` overwrites them: what `prepare` begins with. As a
+   * part of captured work it is repeated by every replay, whose gradients `prepareGathered` then takes.
+   * @throws AutogradError `autograd-no-gradient`
+   */
+  gather(gradients: Gradients): Gathered {
+    const slots = this.arena.slots.filter(({ parameter }) => gradients.of(parameter));
+    if (slots.length === 0) {
       throw new AutogradError(
         'autograd-no-gradient',
         'step: no gradient of any of the optimiser’s parameters is there',
         'Pass what backward(loss) returned, for a loss that depends on these parameters.',
       );
     }
-    this.#gather(gradients, present);
-    const having = new Set(present);
+    this.#prepared = undefined;
+    for (const { parameter, chunk, offset } of slots) {
+      const gradient = gradients.of(parameter) as Tensor;
+      const to = this.#gradient.chunk(chunk);
+      this.arena.device.copy(gradient.buffer('step'), 0, to, offset, byteLength('f32', gradient.size));
+    }
+    return { slots };
+  }
+
+  /** `prepare` for gradients that lie in the arena. Throws as `step` does. */
+  prepareGathered({ slots }: Gathered, options: StepOptions = {}): PreparedStep {
+    const { lr = this.lr, maxNorm } = options;
+    requireRange('step', 'lr', lr, 0, Number.MAX_VALUE);
+    if (maxNorm !== undefined) requireRange('step', 'maxNorm', maxNorm, Number.MIN_VALUE, Infinity);
+    const having = new Set(slots);
     const runs = this.arena.runs((slot) => (having.has(slot) ? this.#ages.get(slot) : undefined));
     if (maxNorm !== undefined) {
       const segments = runs.map((run) => this.#gradient.segment(run));
@@ -107,7 +131,7 @@ export abstract class Optimizer {
       this.#measured = true;
     }
     const clip = maxNorm === undefined ? undefined : this.#clip;
-    const prepared: PreparedStep = { apply: () => this.#apply(present, runs, clip, lr, prepared) };
+    const prepared: PreparedStep = { apply: () => this.#apply(slots, runs, clip, lr, prepared) };
     this.#prepared = prepared;
     return prepared;
   }
@@ -187,15 +211,6 @@ export abstract class Optimizer {
 
   #ageOf(slot: Slot): number {
     return this.#ages.get(slot) ?? 0;
-  }
-
-  #gather(gradients: Gradients, slots: readonly Slot[]): void {
-    for (const { parameter, chunk, offset } of slots) {
-      const gradient = gradients.of(parameter);
-      if (!gradient) continue;
-      const to = this.#gradient.chunk(chunk);
-      this.arena.device.copy(gradient.buffer('step'), 0, to, offset, byteLength('f32', gradient.size));
-    }
   }
 }
 

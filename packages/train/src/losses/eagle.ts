@@ -13,7 +13,7 @@ import {
   sum,
   type Tensor,
 } from '@lua-webgpu/tensor';
-import { compareImages, constantBeside } from './images.ts';
+import { compareImages, scopeOf } from './images.ts';
 import { opReference } from './reference.ts';
 
 export interface EagleOptions {
@@ -54,11 +54,9 @@ export function eagleLoss(prediction: Tensor, target: Tensor, options: EagleOpti
   return compareImages({ loss: 'eagle', rgb: true, least }, prediction, target, (p, t) => {
     const difference = sub(spectrum(p, size), spectrum(t, size));
     const [, height = 0, width = 0] = difference.shape;
-    const weights = constantBeside(p, Float32Array.from(highPass({ ...pass, height, width })), [
-      height,
-      width,
-      1,
-    ]);
+    const key = `high pass ${pass.high_pass} ${pass.cutoff}`;
+    const make = () => highPass({ ...pass, height, width });
+    const weights = scopeOf(p).constant(key, make, [height, width, 1]);
     const average = mean(abs(mul(difference, weights)));
     return affine(average, { scale: directions * (reduction === 'mean' ? 1 : height * width), offset: 0 });
   });
@@ -71,7 +69,7 @@ const directions = 2;
 function spectrum(x: Tensor, size: number): Tensor {
   return scoped(x, (image) => {
     const [batch = 0, , height = 0, width = 0] = image.shape;
-    const weights = constantBeside(image, luminanceWeights, [3, 1, 1]);
+    const weights = scopeOf(image).constant('luminance', () => luminanceWeights, [3, 1, 1]);
     const luminance = sum(mul(image, weights), { axes: [1] }).reshape([batch, height, width, 1]);
     const gradients = scharr(luminance).reshape([directions * batch, height, width, 1]);
     return fftMagnitude(patchVariance(gradients, { size }));

@@ -10,7 +10,6 @@ import {
   sameShape,
   scoped,
   type Tensor,
-  type TensorData,
   toChannelsLast,
 } from '@lua-webgpu/tensor';
 
@@ -51,13 +50,8 @@ export function compareImages(
   return scoped(prediction, (inner) => compute(inner, scopeOf(inner).borrow(target).detach()));
 }
 
-/** A constant in the scope of x. */
-export function constantBeside(x: Tensor, data: TensorData, shape: Shape): Tensor {
-  return scopeOf(x).tensor(data, shape);
-}
-
 /** The scope of a tensor that an op or `scoped` made. */
-const scopeOf = ({ scope }: Tensor) => scope as Scope;
+export const scopeOf = ({ scope }: Tensor) => scope as Scope;
 
 function requireImages({ loss, rgb, least }: ImageRequirements, shape: Shape): void {
   const [, channels = 0, height = 0, width = 0] = shape;

@@ -7,22 +7,12 @@ import {
   runStored,
   type Vae,
 } from '@lua-webgpu/lua-model';
-import {
-  add,
-  affine,
-  backward,
-  type Gradients,
-  openScope,
-  type Scope,
-  Tape,
-  type Tensor,
-} from '@lua-webgpu/tensor';
+import { add, affine, backward, type Gradients, openScope, Tape, type Tensor } from '@lua-webgpu/tensor';
 import type { StageConfig } from '../config/index.ts';
-import type { Batch } from '../data/index.ts';
 import type { Objective } from '../losses/index.ts';
-import { targetPixels } from './decoded-target.ts';
+import type { DeviceBatch } from './device-batch.ts';
 import { TrainingError } from './errors.ts';
-import type { Span } from './span.ts';
+import type { StepPart } from './span.ts';
 
 /** Blocks take two streams of random numbers each; the passes of a step draw from different ones. */
 const streamsPerScale = 1024;
@@ -46,42 +36,40 @@ export interface PassPlan {
 
 /**
  * Forward and backward of one micro-batch: one tape per scale, since each has an input of its own, so that only one
- * scale's maps are alive at a time. The gradients add up in `gradients`.
+ * scale's maps are alive at a time. The gradients add up in `gradients`. Yields which part of a step comes next, for whoever
+ * measures; nothing in it waits.
  *
- * @returns the objective's values times `share`, summed up over the scales, in `results`
+ * @returns the objective's values times `share`, summed up over the scales, in the batch's scope
  */
-export async function runPasses(
+export function* passes(
   { device, model, objective, vae, stage }: PassParts,
-  batch: Batch,
+  { scope: results, hr, lr, pixels }: DeviceBatch,
   { scales, share, dropPath }: PassPlan,
   gradients: Gradients,
-  results: Scope,
-  span: Span,
-): Promise<Tensor> {
+): Generator<StepPart, Tensor> {
   using scope = openScope(device);
-  const latent = scope.tensor(batch.hr.data, batch.hr.shape);
-  const pixel = objective.needsPixels
-    ? await span('forward', () => targetPixels(scope, batch, latent, decoder(vae)))
-    : undefined;
+  const latent = scope.borrow(hr);
+  yield 'forward';
+  const pixel = objective.needsPixels ? (pixels ?? decoder(vae).decode(latent)) : undefined;
   const run = stage.recompute ? runRecomputed : runStored;
   const values: Tensor[] = [];
   for (const scale of scales) {
-    const lr = batch.lr.get(scale);
-    if (!lr) throw new RangeError(`the batch has no ×${scale} latents`);
+    const input = lr.get(scale);
+    if (!input) throw new RangeError(`the batch has no ×${scale} latents`);
     using inner = scope.child();
     using tape = new Tape();
-    const evaluated = await span('forward', () => {
-      const input = tape.constant(inner.tensor(lr.data, lr.shape));
-      const upscaled = model
-        .forward(input, [scale], run, { ...dropPath, stream: streamsPerScale * scale })
-        .get(scale) as Tensor;
-      const decoded = pixel && { pixel: decode(decoder(vae), upscaled, run) };
-      return objective.evaluate({ latent: upscaled, ...decoded }, { latent, pixel }, { scale });
-    });
+    yield 'forward';
+    const upscaled = model
+      .forward(tape.constant(inner.borrow(input)), [scale], run, {
+        ...dropPath,
+        stream: streamsPerScale * scale,
+      })
+      .get(scale) as Tensor;
+    const decoded = pixel && { pixel: decode(decoder(vae), upscaled, run) };
+    const evaluated = objective.evaluate({ latent: upscaled, ...decoded }, { latent, pixel }, { scale });
     values.push(scope.borrow(evaluated.values));
-    await span('backward', () => {
-      backward(affine(evaluated.total, { scale: share, offset: 0 }), { into: gradients });
-    });
+    yield 'backward';
+    backward(affine(evaluated.total, { scale: share, offset: 0 }), { into: gradients });
   }
   const sum = values.reduce((all, each) => add(all, each));
   return results.borrow(affine(sum, { scale: share, offset: 0 }));

@@ -6,7 +6,7 @@ import { initialWeights } from './initial.ts';
 import { planStep } from './plan.ts';
 import { type Span, type StepPart, stepParts } from './span.ts';
 import type { StageState } from './stage-state.ts';
-import { trainStep } from './step.ts';
+import { measuredStep, trainStep } from './step.ts';
 import { Workbench } from './workbench.ts';
 
 export interface RehearsalOptions {
@@ -89,18 +89,19 @@ async function rehearseStage(
 ): Promise<StageRehearsal> {
   const { stage, device } = state;
   const loader = bench.loader(index);
-  const stepOf = (phase: Phase) => {
+  const plansOf = (phase: Phase) => {
     let next = 0;
-    return (span?: Span) => {
+    return () => {
       signal?.throwIfAborted();
-      return trainStep(state, loader, planStep(config, index, phase.first + (next++ % phase.steps)), span);
+      return planStep(config, index, phase.first + (next++ % phase.steps));
     };
   };
   let peakBytes = 0;
   let profiled: StepProfile | undefined;
   const phases: PhaseRehearsal[] = [];
   for (const phase of phasesOf(stage)) {
-    const step = stepOf(phase);
+    const plan = plansOf(phase);
+    const step = () => trainStep(state, loader, plan());
     await step();
     await step();
     device.resetPeakMemory();
@@ -109,7 +110,10 @@ async function rehearseStage(
     peakBytes = Math.max(peakBytes, device.memory().peak);
     const msPerStep = median(walls);
     phases.push({ heads: phase.heads, steps: phase.steps, msPerStep });
-    if (profile && phase.first === 0) profiled = await profileSteps(device, steps, msPerStep, step);
+    if (profile && phase.first === 0) {
+      const measured = (span: Span) => measuredStep(state, loader, plan(), span);
+      profiled = await profileSteps(device, steps, msPerStep, measured);
+    }
   }
   const seconds = phases.reduce((sum, phase) => sum + (phase.steps * phase.msPerStep) / 1000, 0);
   return {

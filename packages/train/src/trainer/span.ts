@@ -3,7 +3,5 @@ export const stepParts = ['data', 'forward', 'backward', 'optimizer', 'readback'
 
 export type StepPart = (typeof stepParts)[number];
 
-/** Runs a part of a step. A profiler waits for the GPU around it; ordinary training just runs it. */
+/** Runs a part of a step, for whoever measures parts. */
 export type Span = <T>(part: StepPart, work: () => T | Promise<T>) => T | Promise<T>;
-
-export const unmeasured: Span = (_, work) => work();

@@ -3,6 +3,7 @@ import { Lua, type Vae } from '@lua-webgpu/lua-model';
 import { Adam, Ema, type FileTensor, ParameterArena } from '@lua-webgpu/tensor';
 import { matchesAny, type StageConfig, type TrainConfig } from '../config/index.ts';
 import { Objective } from '../losses/index.ts';
+import { CapturedPasses } from './captured-passes.ts';
 
 type Tensors = ReadonlyMap<string, FileTensor>;
 
@@ -25,6 +26,7 @@ export class StageState {
   readonly optimizer: Adam;
   readonly ema: Ema | undefined;
   readonly objective: Objective;
+  readonly passes: CapturedPasses;
   readonly #arena: ParameterArena;
 
   constructor(
@@ -55,6 +57,7 @@ export class StageState {
     this.ema = stage.ema === null ? undefined : new Ema(this.#arena, { decay: stage.ema });
     if (snapshot.ema) this.ema?.loadStateDict(averages(snapshot, this.#arena));
     this.objective = new Objective(stage.loss);
+    this.passes = new CapturedPasses(this);
   }
 
   /** Number of values that learn. */
@@ -72,10 +75,13 @@ export class StageState {
 
   /** Runs `compute` with the average in the weights' place, where the stage has one. */
   async averaged<T>(compute: () => Promise<T>): Promise<T> {
+    // What is computed, such as a validation, takes the memory meanwhile.
+    this.passes.release();
     return this.ema ? await this.ema.apply(compute) : await compute();
   }
 
   dispose(): void {
+    this.passes.release();
     this.ema?.dispose();
     this.optimizer.dispose();
     this.#arena.dispose();

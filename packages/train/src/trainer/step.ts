@@ -1,11 +1,12 @@
-import { add, Gradients, openScope, type Tensor } from '@lua-webgpu/tensor';
-import type { Loader } from '../data/index.ts';
+import { type Gathered, openScope, type PreparedStep, type Tensor } from '@lua-webgpu/tensor';
+import type { Batch, Loader } from '../data/index.ts';
 import type { ObjectiveReport } from '../losses/index.ts';
-import { runPasses } from './passes.ts';
+import { DeviceBatch } from './device-batch.ts';
 import { Phases, type PhaseTimes } from './phases.ts';
 import type { StepPlan } from './plan.ts';
-import { type Span, unmeasured } from './span.ts';
+import type { Span, StepPart } from './span.ts';
 import type { StageState } from './stage-state.ts';
+import { gatherPasses } from './step-passes.ts';
 
 /** What one step found and did. */
 export interface StepResult {
@@ -27,51 +28,59 @@ export interface StepResult {
  * One update of the weights. The loss and the norm of the gradients come back before the update is recorded: where one of
  * them is not finite, weights, moments and average stay as they are.
  */
-export async function trainStep(
+export async function trainStep(state: StageState, loader: Loader, plan: StepPlan): Promise<StepResult> {
+  const phases = new Phases();
+  const batches: Batch[] = [];
+  for (let index = 0; index < loader.microBatches; index++) {
+    batches.push(await phases.time('data', () => loader.batch(plan.stageStep, index)));
+  }
+  const prepared = await phases.time('record', () => {
+    const { values, gathered } = state.passes.run(batches, plan);
+    return { values, update: prepare(state, gathered, plan) };
+  });
+  const found = await phases.time('gpu', () => readBack(state, prepared.values));
+  if (found.skipped === undefined) await phases.time('record', () => apply(state, prepared.update));
+  return { ...found, ids: batches.flatMap(({ ids }) => ids), ms: phases.report() };
+}
+
+/** `trainStep` in parts that somebody measures: recorded by the ops, where that one replays. */
+export async function measuredStep(
   state: StageState,
   loader: Loader,
   plan: StepPlan,
-  span: Span = unmeasured,
-): Promise<StepResult> {
-  const { device, stage, optimizer, ema, objective } = state;
-  const phases = new Phases();
-  using results = openScope(device);
-  const ids: number[] = [];
-  const values: Tensor[] = [];
-  const gradients = new Gradients(device);
-  try {
-    for (let index = 0; index < loader.microBatches; index++) {
-      const batch = await phases.time('data', () => span('data', () => loader.batch(plan.stageStep, index)));
-      const share = batch.ids.length / stage.batch;
-      const dropPath = { seed: state.seed, step: plan.step, firstSample: ids.length, rate: stage.drop_path };
-      const parts = { scales: plan.scales, share, dropPath };
-      values.push(
-        await phases.time('record', () => runPasses(state, batch, parts, gradients, results, span)),
-      );
-      ids.push(...batch.ids);
-    }
-    const prepared = await phases.time('record', () =>
-      span('optimizer', () =>
-        optimizer.prepare(gradients, { lr: plan.lr, maxNorm: stage.clip ?? Number.POSITIVE_INFINITY }),
-      ),
-    );
-    const sum = values.reduce((all, each) => add(all, each));
-    const [report, gradientNorm] = await phases.time('gpu', () =>
-      span('readback', () => Promise.all([objective.read(sum), optimizer.gradientNorm()])),
-    );
-    const skipped = whyNot(report.total, gradientNorm);
-    if (skipped === undefined) {
-      await phases.time('record', () =>
-        span('optimizer', () => {
-          prepared.apply();
-          ema?.update();
-        }),
-      );
-    }
-    return { ...named(report), gradientNorm, skipped, ids, ms: phases.report() };
-  } finally {
-    gradients.dispose();
+  span: Span,
+): Promise<void> {
+  using scope = openScope(state.device);
+  const batches: DeviceBatch[] = [];
+  for (let index = 0; index < loader.microBatches; index++) {
+    const batch = await span('data', () => loader.batch(plan.stageStep, index));
+    batches.push(new DeviceBatch(scope, batch, plan.scales));
   }
+  const { values, gathered } = await inSpans(gatherPasses(state, batches, plan), span);
+  const update = await span('optimizer', () => prepare(state, gathered, plan));
+  const { skipped } = await span('readback', () => readBack(state, values));
+  if (skipped === undefined) await span('optimizer', () => apply(state, update));
+}
+
+/** Each part in a span of its own; what comes before the first yield computes nothing. */
+async function inSpans<T>(work: Generator<StepPart, T>, span: Span): Promise<T> {
+  let next = work.next();
+  while (!next.done) next = await span(next.value, () => work.next());
+  return next.value;
+}
+
+function prepare({ optimizer, stage }: StageState, gathered: Gathered, { lr }: StepPlan): PreparedStep {
+  return optimizer.prepareGathered(gathered, { lr, maxNorm: stage.clip ?? Number.POSITIVE_INFINITY });
+}
+
+function apply({ ema }: StageState, update: PreparedStep): void {
+  update.apply();
+  ema?.update();
+}
+
+async function readBack({ objective, optimizer }: StageState, values: Tensor) {
+  const [report, gradientNorm] = await Promise.all([objective.read(values), optimizer.gradientNorm()]);
+  return { ...named(report), gradientNorm, skipped: whyNot(report.total, gradientNorm) };
 }
 
 function named({ total, terms }: ObjectiveReport): Pick<StepResult, 'loss' | 'terms' | 'weighted'> {

@@ -224,11 +224,10 @@ export class Training {
     });
   }
 
-  /** To the end of the run, at the pace of each stage so far; a later stage is taken for as slow per sample as this one. */
+  /** To the end of the run, at the pace of this stage; a later stage is taken for as slow per sample. */
   #secondsLeft(position: Position): number {
     const { stages } = this.#config;
-    const { samples, seconds } = position.counters;
-    const perSample = samples > 0 ? seconds / samples : 0;
+    const perSample = position.counters.stageSeconds / (position.stageStep * position.stage.batch);
     return stages.slice(position.stageIndex).reduce((sum, { steps, batch, max_minutes }, index) => {
       const here = index === 0;
       const bySteps = (steps - (here ? position.stageStep : 0)) * batch * perSample;
