@@ -6,7 +6,8 @@ import { measure } from './measure.ts';
 import { median } from './median.ts';
 import { type StepReport, trainingStep } from './training/step.ts';
 
-// A Stage I step with 16 channels: ms per step and what the memory goes to, with --profile what the time goes to.
+// A Stage I step with 16 channels: ms per step and what the memory goes to, with --profile what the time goes to,
+// with --captured of steps that are replayed.
 const { values } = parseArgs({
   options: {
     adapter: { type: 'string' },
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '4' },
     stored: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
+    captured: { type: 'boolean', default: false },
   },
 });
 const batch = Number(values.batch);
@@ -31,8 +33,9 @@ console.log(
   `${device.adapter.name}, ${values.preset}, batch ${batch}, ${values.stored ? 'everything stored' : 'blocks recomputed'}`,
 );
 const allocated = device.memory().inUse;
-// The first step compiles.
-await step.run();
+// It compiles, too.
+const first = await step.run();
+const run = () => (values.captured ? step.replay() : step.run());
 const steps = Number(values.steps) - 1;
 if (values.profile) await printProfile();
 else {
@@ -46,16 +49,16 @@ async function printStep(): Promise<void> {
   const reports: StepReport[] = [];
   const created: number[] = [];
   for (let i = 0; i < steps; i++) {
-    reports.push(await step.run());
+    reports.push(await run());
     created.push(device.memory().created);
   }
   const last = reports.at(-1) as StepReport;
   const { peak } = device.memory();
   const rows = [
     ...step.memory,
-    ['saved for the backward pass', last.saved],
-    ['gradients', last.gradients],
-    ['transients of the backward pass', peak - allocated - last.saved],
+    ['saved for the backward pass', first.saved],
+    ['gradients', first.gradients],
+    ['transients of the backward pass', peak - allocated - first.saved],
     ['peak', peak],
   ] as const;
   for (const [name, bytes] of rows) console.log(`${name.padEnd(34)} ${(bytes / 2 ** 20).toFixed(1)} MiB`);
@@ -78,7 +81,7 @@ async function printProfile(): Promise<void> {
   const least = new Map<string, KernelTime>();
   for (let i = 0; i < steps; i++) {
     const times = await device.profile(async () => {
-      await step.run();
+      await run();
     });
     for (const time of times) {
       const known = least.get(time.kernel);

@@ -12,12 +12,12 @@ export function prepareStep(device: Device, sizes: Sizes['step']): Prepared {
   const { model, optimizer } = step;
   return {
     async run() {
-      await step.run();
+      await step.replay();
     },
     async read() {
-      const first = await step.run();
+      const first = await step.replay();
       const state = await optimizer.stateDict();
-      const second = await step.run();
+      const second = await step.replay();
       const moments = [...state].flatMap(([name, tensor]): [string, Float32Array][] =>
         name.startsWith('exp_avg.') ? [[name, toFloat32(tensor)]] : [],
       );

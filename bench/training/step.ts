@@ -21,7 +21,10 @@ export interface TrainingStep {
   readonly memory: readonly (readonly [name: string, bytes: number])[];
   readonly model: Lua;
   readonly optimizer: Adam;
+  /** A step by the ops. */
   run(): Promise<StepReport>;
+  /** A step whose passes are captured in the first call and replayed in the next ones, as the trainer's are. */
+  replay(): Promise<StepReport>;
   dispose(): void;
 }
 
@@ -81,42 +84,59 @@ export function trainingStep(
   const target = data.tensor(batches.target.values, batches.target.shape);
   note('one batch');
 
+  const clock = () => ({ began: performance.now(), used: process.cpuUsage() });
+  let saved = 0;
+  let held = 0;
+  const passes = () => {
+    using scope = data.child();
+    using tape = new Tape();
+    const start = device.memory().inUse;
+    const losses = inputs.map(({ scale, input }) => {
+      const x = tape.constant(scope.borrow(input));
+      const prediction = model.forward(x, [scale], runBlock).get(scale) as Tensor;
+      const { total } = objective.evaluate({ latent: prediction }, { latent: target });
+      prediction.dispose();
+      return total;
+    });
+    const total = losses.reduce((sum, each) => add(sum, each));
+    saved = device.memory().inUse - start;
+    using gradients = backward(total);
+    held = device.memory().inUse - start;
+    return { total: data.borrow(total.detach()), gathered: optimizer.gather(gradients) };
+  };
+  const finish = async (
+    { total, gathered }: ReturnType<typeof passes>,
+    { began, used }: ReturnType<typeof clock>,
+  ): Promise<StepReport> => {
+    optimizer.prepareGathered(gathered, { maxNorm }).apply();
+    ema.update();
+    const recordingMs = performance.now() - began;
+    const [loss = Number.NaN] = await total.readFloats();
+    const { user, system } = process.cpuUsage(used);
+    const ms = performance.now() - began;
+    return { loss, recordingMs, ms, processorMs: (user + system) / 1e3, saved, gradients: held };
+  };
+  let captured: ReturnType<typeof device.capture<ReturnType<typeof passes>>> | undefined;
+
   return {
     memory,
     model,
     optimizer,
     async run() {
-      const began = performance.now();
-      const used = process.cpuUsage();
-      using scope = data.child();
-      using tape = new Tape();
-      const start = device.memory().inUse;
-      const losses = inputs.map(({ scale, input }) => {
-        const x = tape.constant(scope.borrow(input));
-        const prediction = model.forward(x, [scale], runBlock).get(scale) as Tensor;
-        const { total } = objective.evaluate({ latent: prediction }, { latent: target });
-        prediction.dispose();
-        return total;
-      });
-      const total = losses.reduce((sum, each) => add(sum, each));
-      const saved = device.memory().inUse - start;
-      using gradients = backward(total);
-      const held = device.memory().inUse - start;
-      optimizer.step(gradients, { maxNorm });
-      ema.update();
-      const recordingMs = performance.now() - began;
-      const [value = Number.NaN] = await total.readFloats();
-      const { user, system } = process.cpuUsage(used);
-      return {
-        loss: value,
-        recordingMs,
-        ms: performance.now() - began,
-        processorMs: (user + system) / 1e3,
-        saved,
-        gradients: held,
-      };
+      const begun = clock();
+      const found = passes();
+      const report = await finish(found, begun);
+      found.total.dispose();
+      return report;
+    },
+    replay() {
+      const begun = clock();
+      if (captured) captured.capture.replay();
+      captured ??= device.capture(passes);
+      return finish(captured.result, begun);
     },
     dispose() {
+      captured?.capture.release();
       for (const each of [data, ema, optimizer, arena, model]) each.dispose();
     },
   };

@@ -1,4 +1,5 @@
 import { type Conv2dGeometry, conv2dIsMatmul, conv2dPieces } from '../conv2d/index.ts';
+import { preferSubgroupRows, subgroupRows, subgroupRowsName } from '../lib/index.ts';
 import { reduce } from '../reduce/index.ts';
 import {
   type BufferRange,
@@ -64,13 +65,13 @@ export const conv2dWeightGradientSubgroup = defineKernel({
   source: shaders['conv2d-weight-gradient/subgroup.wgsl'],
   libraries,
   features: ['subgroups'],
-  constants,
+  constants: { ...constants, ROWS_4: subgroupRows.map((rows) => rows / 4) },
   bindings: vectorBindings,
   params: vectorParams,
   workgroup: ({ SUBGROUP_SIZE }): Grid => [Number(SUBGROUP_SIZE), 1, 1],
-  grid: ({ parts, rows4, cout4 }, { SUBGROUP_SIZE }) => [
+  grid: ({ parts, rows4, cout4 }, { SUBGROUP_SIZE, ROWS_4 }) => [
     Math.ceil(cout4 / Number(SUBGROUP_SIZE)),
-    Math.ceil(rows4 / 4),
+    Math.ceil(rows4 / Number(ROWS_4)),
     parts,
   ],
   cost: (p) => cost(p, 4 * p.rows4, 4 * p.cin4, 4 * p.cout4),
@@ -124,7 +125,12 @@ const vector = {
 export const conv2dWeightGradientFamily: Family<Conv2dGeometry, WeightGradientVariant> = {
   name: 'conv2d-weight-gradient',
   variants: [
-    { name: 'subgroup', kernel: conv2dWeightGradientSubgroup, ...vector },
+    ...subgroupRows.map((rows) => ({
+      ...vector,
+      name: subgroupRowsName(rows),
+      kernel: conv2dWeightGradientSubgroup,
+      constants: () => ({ ...vector.constants(), ROWS_4: rows / 4 }),
+    })),
     { name: 'tiled', kernel: conv2dWeightGradientTiled, ...vector },
     {
       name: 'scalar',
@@ -135,9 +141,12 @@ export const conv2dWeightGradientFamily: Family<Conv2dGeometry, WeightGradientVa
     },
   ],
   // The subgroup variant leaves a lane idle per missing channel vector; `tiled` fills its workgroup with rows instead.
-  prefer: (variants, { subgroupSize = 1 }, { cout }) => {
-    const fewChannels = cout <= 4 || cout < subgroupSize;
-    return fewChannels ? variants.filter(({ name }) => name !== 'subgroup') : variants;
+  prefer: (variants, capabilities, shape) => {
+    const { subgroupSize = 1 } = capabilities;
+    const fewChannels = shape.cout <= 4 || shape.cout < subgroupSize;
+    return fewChannels
+      ? variants.filter(({ name }) => !name.startsWith('subgroup'))
+      : preferSubgroupRows(variants, capabilities, shape.batch * shape.height * shape.width);
   },
 };
 
