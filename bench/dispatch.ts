@@ -1,19 +1,26 @@
 /**
- * What a dispatch costs in JavaScript: a forward pass through the ops, and its replay. `npm run bench:dispatch --
- * [--adapter NAME] [--runs 50]`. The latent is small, so that the GPU has nothing to do; each run begins on an idle
- * queue, and the clock stops when the last command is recorded and submitted. `queue.submit`, in which Dawn turns the
- * commands into the driver's, is timed apart.
+ * What a dispatch costs in JavaScript: a forward pass through the ops, its replay, and as a mark the calls that WebGPU asks
+ * for, in a bare loop over commands that were made before. `npm run bench:dispatch -- [--adapter NAME | --null] [--runs 50]`.
+ * The latent is small, so that the GPU has nothing to do; with `--null` Dawn's backend computes nothing at all. Each run
+ * begins on an idle queue, and the clock stops when the last command is recorded and submitted. `queue.submit`, in which
+ * Dawn turns the commands into the driver's, is timed apart.
  */
 import { parseArgs } from 'node:util';
 import { openDevice } from '@lua-webgpu/kernels';
 import { captureForward, createLua, preset } from '@lua-webgpu/lua-model';
 import { openScope } from '@lua-webgpu/tensor';
+import { bareCalls } from './bare-calls.ts';
 import { median } from './median.ts';
+import { nullDevice } from './null-device.ts';
 
 const { values } = parseArgs({
-  options: { adapter: { type: 'string' }, runs: { type: 'string', default: '50' } },
+  options: {
+    adapter: { type: 'string' },
+    null: { type: 'boolean', default: false },
+    runs: { type: 'string', default: '50' },
+  },
 });
-using device = await openDevice({ adapter: values.adapter });
+using device = await openDevice(values.null ? { device: await nullDevice() } : { adapter: values.adapter });
 const model = createLua(device, preset('light', { in_chans: 16 }));
 using scope = openScope(device);
 const latent = scope.tensor(new Float32Array(16 * 8 * 8), [1, 16, 8, 8]);
@@ -40,6 +47,8 @@ const ops = await medians(() => {
   model.forward(inner.borrow(latent), [2]);
 });
 
+const bare = await bareCalls(device.gpu, captured.commands, Number(values.runs));
+
 console.log(`${device.adapter.name}; light ×2, ${captured.commands} commands; µs per command`);
 for (const [name, { recording, submission }] of [
   ['through the ops', ops],
@@ -48,6 +57,9 @@ for (const [name, { recording, submission }] of [
   const micro = (ms: number) => ((1000 * ms) / captured.commands).toFixed(2).padStart(8);
   console.log(`${name.padEnd(16)} recording ${micro(recording)}, queue.submit ${micro(submission)}`);
 }
+console.log(
+  `four bare calls  recording ${bare.median.toFixed(2).padStart(8)}, fastest ${bare.fastest.toFixed(2)}`,
+);
 console.log(`made by the replays: ${made.buffers} buffers, ${made.groups} bind groups`);
 
 async function medians(run: () => void): Promise<{ recording: number; submission: number }> {
