@@ -9,7 +9,14 @@ import {
   upscale,
   upscaleAll,
 } from '@lua-webgpu/lua-model';
-import { type FileTensor, openScope, readTensorFile, toFloat32 } from '@lua-webgpu/tensor';
+import {
+  type FileTensor,
+  openScope,
+  readTensorFile,
+  slice,
+  type Tensor,
+  toFloat32,
+} from '@lua-webgpu/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seededValues } from '../../support/compare.ts';
 import { openTestDevice } from '../../support/network.ts';
@@ -126,6 +133,34 @@ describe('tiles', () => {
   it('one tile as large as the latent is the whole', async () => {
     const shape = [1, 4, 16, 24];
     expect((await upscaled(shape, { tile: 24 })).data).toEqual((await upscaled(shape)).data);
+  });
+
+  it('go through the network once for each shape and are replayed for the others', async () => {
+    const forward = model.forward.bind(model);
+    const shapes: string[] = [];
+    model.forward = (latent, ...rest) => {
+      shapes.push(latent.shape.join('×'));
+      return forward(latent, ...rest);
+    };
+    const shape = [1, 4, 40, 8];
+    const tiled = await upscaled(shape, { tile: 8, overlap: 8 }).finally(() => {
+      model.forward = forward;
+    });
+    expect(shapes).toEqual(['1×4×16×8', '1×4×24×8']);
+    expect(device.memory().inUse).toBe(atRest);
+
+    // The core of the third of the five tiles, computed by itself.
+    using scope = openScope(device);
+    const piece = slice(scope.tensor(latentOf(shape), shape), [0, 0, 8, 0], [1, 4, 24, 8]);
+    const alone = await (model.forward(piece, [2]).get(2) as Tensor).readFloats();
+    for (let c = 0; c < 4; c++) {
+      const core = alone.subarray((c * 48 + 16) * 16, (c * 48 + 32) * 16);
+      const blended = tiled.data.subarray((c * 80 + 32) * 16, (c * 80 + 48) * 16);
+      // The neighbours are blended in from the middle of the overlap on, and differ a little there.
+      expect(Math.max(...core.map((value, i) => Math.abs(value - (blended[i] as number))))).toBeLessThan(
+        1e-3,
+      );
+    }
   });
 
   it('are chosen from the memory budget when the whole does not fit', async () => {

@@ -3,4 +3,4 @@
 export { cutAxis, type Span } from './axis.ts';
 export { requireFinite } from './finite.ts';
 export { largestTile } from './fit.ts';
-export { runTiles, type TileProgress, type TileSize } from './run.ts';
+export { pieceSizes, runTiles, type TileProgress, type TileSize } from './run.ts';

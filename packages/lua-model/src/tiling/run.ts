@@ -1,5 +1,5 @@
 import { blendTile } from '@lua-webgpu/kernels';
-import { formatShape, type Scope, slice, type Tensor } from '@lua-webgpu/tensor';
+import { formatShape, type Scope, type Shape, slice, type Tensor } from '@lua-webgpu/tensor';
 import { cutAxis, type Span } from './axis.ts';
 
 /** In units: the pixels of whichever side of the computation is the coarser. */
@@ -26,6 +26,13 @@ export interface TiledRun {
   compute(piece: Tensor): ReadonlyMap<number, Tensor>;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TileProgress) => void) | undefined;
+}
+
+/** The sizes [height, width] that pieces of this input have where a unit is a pixel, each once. */
+export function pieceSizes(shape: Shape, { tile, overlap }: TileSize): [number, number][] {
+  const sizes = (side: number) => [...new Set(cutAxis(side, tile, overlap).map(({ from, to }) => to - from))];
+  const [, , height = 0, width = 0] = shape;
+  return sizes(height).flatMap((h) => sizes(width).map((w): [number, number] => [h, w]));
 }
 
 /**

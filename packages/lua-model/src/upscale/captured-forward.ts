@@ -17,9 +17,9 @@ export class CapturedForward {
   readonly outputs: ReadonlyMap<number, Tensor>;
   /** What a run records: dispatches, copies and clears. */
   readonly commands: number;
+  readonly capture: Capture;
   readonly #scope: Scope;
   readonly #input: Tensor;
-  readonly #capture: Capture;
 
   /** Made by `captureForward`. */
   constructor(scope: Scope, input: Tensor, outputs: ReadonlyMap<number, Tensor>, capture: Capture) {
@@ -28,7 +28,7 @@ export class CapturedForward {
     this.commands = capture.commands;
     this.#scope = scope;
     this.#input = input;
-    this.#capture = capture;
+    this.capture = capture;
   }
 
   /**
@@ -45,14 +45,13 @@ export class CapturedForward {
         'Capture one per shape.',
       );
     }
-    const source = latent.buffer('the latent');
-    latent.device.copy(source, 0, this.#input.buffer(), 0, source.byteLength);
-    this.#capture.replay();
+    copyInto(this.#input, latent);
+    this.capture.replay();
     return this.outputs;
   }
 
   dispose(): void {
-    this.#capture.release();
+    this.capture.release();
     this.#scope.dispose();
   }
 
@@ -72,16 +71,74 @@ export function captureForward(
   shape: Shape,
   scales: readonly number[] = model.scales,
 ): CapturedForward {
+  return capture(device, model, shape, { scales, fill: (input) => device.clear(input.buffer()) });
+}
+
+/**
+ * Forward passes of latents of a few shapes, such as tiles: each shape's is captured when it comes first and replayed from
+ * then on, all in the same memory.
+ */
+export class CapturedForwards {
+  readonly #model: Lua;
+  readonly #scales: readonly number[];
+  readonly #byShape = new Map<string, CapturedForward>();
+
+  constructor(model: Lua, scales: readonly number[]) {
+    this.#model = model;
+    this.#scales = scales;
+  }
+
+  /** By scale, valid until the next run. Throws as `Lua.forward` does. */
+  run(latent: Tensor): ReadonlyMap<number, Tensor> {
+    const key = formatShape(latent.shape);
+    const known = this.#byShape.get(key);
+    if (known) return known.run(latent);
+    const { device, shape } = latent;
+    const fill = (input: Tensor) => copyInto(input, latent);
+    const shares = [...this.#byShape.values()];
+    const forward = capture(device, this.#model, shape, { scales: this.#scales, fill, shares });
+    this.#byShape.set(key, forward);
+    return forward.outputs;
+  }
+
+  dispose(): void {
+    for (const forward of this.#byShape.values()) forward.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+interface CaptureForwardOptions {
+  readonly scales: readonly number[];
+  /** Records what the latent of the first run is. */
+  readonly fill: (input: Tensor) => void;
+  readonly shares?: readonly CapturedForward[];
+}
+
+function capture(
+  device: Device,
+  model: Lua,
+  shape: Shape,
+  { scales, fill, shares = [] }: CaptureForwardOptions,
+): CapturedForward {
   const scope = openScope(device);
   try {
     const input = scope.empty(shape, 'f32', 'captured latent');
-    device.clear(input.buffer());
-    const { result, capture } = device.capture(() => model.forward(input, scales));
-    return new CapturedForward(scope, input, result, capture);
+    fill(input);
+    const options = { shares: shares.map((forward) => forward.capture) };
+    const found = device.capture(() => model.forward(input, scales), options);
+    return new CapturedForward(scope, input, found.result, found.capture);
   } catch (error) {
     scope.dispose();
     throw error;
   }
+}
+
+function copyInto(input: Tensor, latent: Tensor): void {
+  const source = latent.buffer('the latent');
+  latent.device.copy(source, 0, input.buffer(), 0, source.byteLength);
 }
 
 /**

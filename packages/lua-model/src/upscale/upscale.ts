@@ -1,8 +1,16 @@
 import { ShapeError } from '@lua-webgpu/kernels';
-import { joinScopes, type Tensor } from '@lua-webgpu/tensor';
+import { joinScopes, type Scope, type Tensor } from '@lua-webgpu/tensor';
 import type { Lua } from '../network/index.ts';
-import { largestTile, requireFinite, runTiles, type TileProgress, type TileSize } from '../tiling/index.ts';
+import {
+  largestTile,
+  pieceSizes,
+  requireFinite,
+  runTiles,
+  type TileProgress,
+  type TileSize,
+} from '../tiling/index.ts';
 import { boundToInput, checkBound } from './bound.ts';
+import { CapturedForwards } from './captured-forward.ts';
 import { forwardBytes } from './memory.ts';
 
 export type UpscaleProgress = TileProgress;
@@ -15,7 +23,7 @@ export interface UpscaleOptions {
    * With one, what a trained model computes beside a border differs from the whole about a hundred times more.
    */
   readonly overlap?: number | undefined;
-  /** Device memory that one forward may take, in bytes, beside the weights; 2 GiB. */
+  /** Device memory that forward passes may take, in bytes, beside the weights; 2 GiB. */
   readonly memoryBudget?: number | undefined;
   /**
    * Keeps each channel of the result within the latent's range there, widened by this share of it at both ends. Default: no
@@ -45,11 +53,7 @@ export async function upscale(
 }
 
 /** As `upscale`, for several scales at once: the trunk runs once per tile. Throws what `upscale` throws. */
-export async function upscaleAll(
-  model: Lua,
-  latent: Tensor,
-  options: UpscaleOptions & { readonly scales: readonly number[] },
-): Promise<Map<number, Tensor>> {
+export async function upscaleAll(model: Lua, latent: Tensor, options: Options): Promise<Map<number, Tensor>> {
   const { scales, signal, bound } = options;
   signal?.throwIfAborted();
   checkBound(bound);
@@ -60,13 +64,7 @@ export async function upscaleAll(
   const input = scope.borrow(latent);
   const size = chooseTiles(model, input, options);
   const results = size
-    ? await runTiles(scope, {
-        ...options,
-        input,
-        unit: 1,
-        size,
-        compute: (piece) => model.forward(piece, scales),
-      })
+    ? await runInTiles(scope, model, input, size, options)
     : await runWhole(model, input, options);
   for (const [scale, result] of results) await requireFinite(result, `the ×${scale} result`);
   signal?.throwIfAborted();
@@ -75,19 +73,22 @@ export async function upscaleAll(
   return new Map(scales.map((scale) => [scale, scope.keep(finished(results.get(scale) as Tensor))]));
 }
 
+type Options = UpscaleOptions & { readonly scales: readonly number[] };
+
+const budgetOf = ({ memoryBudget = 2 * 2 ** 30 }: Options) => memoryBudget;
+
+/** Bytes that a forward pass of these sides takes. */
+function bytesOf(model: Lua, batch: number, height: number, width: number, { scales }: Options): number {
+  const aligned = (size: number) => Math.ceil(size / model.alignment) * model.alignment;
+  return forwardBytes(model.config, batch * aligned(height) * aligned(width), scales);
+}
+
 /** Undefined where the whole runs at once. */
-function chooseTiles(
-  model: Lua,
-  latent: Tensor,
-  options: UpscaleOptions & { scales: readonly number[] },
-): TileSize | undefined {
+function chooseTiles(model: Lua, latent: Tensor, options: Options): TileSize | undefined {
   const [batch = 0, , height = 0, width = 0] = latent.shape;
   const step = model.alignment;
   const overlap = options.overlap ?? 2 * step;
-  const budget = options.memoryBudget ?? 2 * 2 ** 30;
-  const aligned = (size: number) => Math.ceil(size / step) * step;
-  const fits = (h: number, w: number) =>
-    forwardBytes(model.config, batch * aligned(h) * aligned(w), options.scales) <= budget;
+  const fits = (h: number, w: number) => bytesOf(model, batch, h, w, options) <= budgetOf(options);
   const largest = () => largestTile({ height, width }, { step, overlap }, fits);
   const tile = options.tile ?? (fits(height, width) ? undefined : largest());
   for (const [name, value] of Object.entries({ tile, overlap })) {
@@ -102,10 +103,32 @@ function chooseTiles(
   return tile === undefined || (tile >= height && tile >= width) ? undefined : { tile, overlap };
 }
 
+/** Replays the pass of each shape of tile where the budget has room for all of them at once. */
+async function runInTiles(
+  scope: Scope,
+  model: Lua,
+  input: Tensor,
+  size: TileSize,
+  options: Options,
+): Promise<Map<number, Tensor>> {
+  const { scales } = options;
+  const [batch = 0] = input.shape;
+  const bytes = pieceSizes(input.shape, size).reduce(
+    (sum, [h, w]) => sum + bytesOf(model, batch, h, w, options),
+    0,
+  );
+  using forwards = new CapturedForwards(model, scales);
+  const compute =
+    bytes <= budgetOf(options)
+      ? (piece: Tensor) => forwards.run(piece)
+      : (piece: Tensor) => model.forward(piece, scales);
+  return await runTiles(scope, { ...options, input, unit: 1, size, compute });
+}
+
 async function runWhole(
   model: Lua,
   latent: Tensor,
-  { scales, onProgress, signal }: UpscaleOptions & { scales: readonly number[] },
+  { scales, onProgress, signal }: Options,
 ): Promise<Map<number, Tensor>> {
   onProgress?.({ done: 0, total: 1 });
   const results = model.forward(latent, scales);
