@@ -1,6 +1,4 @@
 import type { Activation } from '@lua-webgpu/kernels';
-import type { Tensor } from '../core/index.ts';
-import type { Ops, Saves } from './define.ts';
 
 /** erf to double precision: the Maclaurin series below 3, a continued fraction for erfc above. */
 export function erf(x: number): number {
@@ -48,30 +46,4 @@ export function activationSlope(activation: Activation, x: number): number {
     case 'leaky-relu':
       return x > 0 ? 1 : activation.slope;
   }
-}
-
-/** gradient · activation'(x), where `before` computes x, the value in front of the activation. */
-export function activationGradient(
-  ops: Ops,
-  activation: Activation,
-  gradient: Tensor,
-  before: () => Tensor,
-): Tensor {
-  switch (activation.kind) {
-    case 'none':
-      return gradient;
-    case 'gelu':
-      return ops.unaryGradient('gelu', before(), gradient);
-    case 'leaky-relu':
-      return ops.unaryGradient('leakyRelu', before(), gradient, { a: activation.slope, b: 0 });
-  }
-}
-
-/**
- * What the gradients of activation(x · weight + bias) are made of: the weight for that of x, x for that of the weight, and
- * all three where the activation's slope depends on its operand.
- */
-export function productSaves(activation: Activation, weightWanted: boolean): Saves {
-  if (activation.kind !== 'none') return { inputs: [0, 1, 2] };
-  return { inputs: weightWanted ? [0, 1] : [1] };
 }

@@ -1,32 +1,26 @@
 import { elements, imageSizes, joinScopes, type Shape, type Tensor } from '../core/index.ts';
-import { activationGradient, activationSlope, productSaves } from './activation.ts';
-import { type Conv2dAttributes, convolutionGradients, correlate } from './conv2d-reference.ts';
+import { type Conv2dAttributes, convolutionGradients } from './conv2d-reference.ts';
 import { type NdArray, type Operands, type Ops, required, type Vjp } from './define.ts';
-import { absolute, epsilon, reductionBound } from './tolerance.ts';
+import { requireLinear } from './fused-activation.ts';
+import { absolute, reductionBound } from './tolerance.ts';
 
-/** The gradients of a convolution's input, weight and bias. */
+/** The gradients of a convolution's input, weight and bias; of one with an activation, `withActivation`. */
 export const conv2dVjp: Vjp<Conv2dAttributes> = {
-  saves: ([, weight], { activation }) => productSaves(activation, weight ?? false),
+  saves: ([, weight], { activation }) => {
+    requireLinear('conv2d', activation);
+    return { inputs: weight ? [0, 1] : [1] };
+  },
 
   run({ ops, inputs, specs, gradient, wanted, attributes }) {
-    const { activation, stride, padding } = attributes;
-    // The value before the activation is computed again rather than kept.
-    const before = () =>
-      ops.conv2d(required(inputs, 0), required(inputs, 1), {
-        bias: inputs[2],
-        stride: stride as 1 | 2,
-        padding,
-        activation: { kind: 'none' },
-      });
-    const inner = activationGradient(ops, activation, gradient, before);
+    const { stride, padding } = attributes;
     const [kernelHeight, kernelWidth, , cout] = imageSizes(required(specs, 1).shape);
-    const rows = inner.reshape([elements(inner.shape.slice(0, -1)), cout]);
+    const rows = gradient.reshape([elements(gradient.shape.slice(0, -1)), cout]);
     return [
       wanted[0]
-        ? inputGradient(ops, required(specs, 0).shape, required(inputs, 1), inner, attributes)
+        ? inputGradient(ops, required(specs, 0).shape, required(inputs, 1), gradient, attributes)
         : undefined,
       wanted[1]
-        ? ops.conv2dWeightGradient(required(inputs, 0), inner, {
+        ? ops.conv2dWeightGradient(required(inputs, 0), gradient, {
             kernelHeight,
             kernelWidth,
             stride,
@@ -37,23 +31,17 @@ export const conv2dVjp: Vjp<Conv2dAttributes> = {
     ];
   },
 
-  reference(inputs, attributes, cotangent) {
-    const { inner } = innerCotangent(inputs, attributes, cotangent);
-    return gradients(inputs, inner, attributes);
-  },
+  reference: (inputs, attributes, cotangent) => gradients(inputs, cotangent, attributes),
 
   tolerance(inputs, attributes, cotangent) {
     const magnitudes = inputs.map((input) => input && absolute(input));
-    const { inner, noise } = innerCotangent(inputs, attributes, cotangent);
-    const sums = gradients(magnitudes, absolute(inner), attributes);
-    // What is off because the value in front of the activation is, without any cancellation.
-    const slack = gradients(magnitudes, noise, attributes);
+    const sums = gradients(magnitudes, absolute(cotangent), attributes);
     const weight = required(inputs, 1).shape;
     const [kernelHeight = 0, kernelWidth = 0, , cout = 0] = weight;
     const pixels = elements(cotangent.shape.slice(0, -1));
     return [kernelHeight * kernelWidth * cout, pixels, pixels].map((length, i) => {
       const sum = sums[i];
-      return sum && reductionBound(length + 1, sum).map((bound, at) => bound + (slack[i]?.data[at] ?? 0));
+      return sum && reductionBound(length + 1, sum);
     });
   },
 };
@@ -117,35 +105,6 @@ function crop(
     height: height + Math.min(0, top) + Math.min(0, bottom),
     width: width + Math.min(0, left) + Math.min(0, right),
   });
-}
-
-/** The cotangent in front of the activation, and how far the float32 one may be from it. */
-function innerCotangent(
-  inputs: Operands<NdArray>,
-  attributes: Conv2dAttributes,
-  { shape, data: cotangent }: NdArray,
-): { inner: NdArray; noise: NdArray } {
-  const { activation } = attributes;
-  const before = correlate(inputs, attributes).data;
-  const [kernelHeight = 0, kernelWidth = 0, cin = 0] = required(inputs, 1).shape;
-  const magnitudes = correlate(
-    inputs.map((input) => input && absolute(input)),
-    attributes,
-  );
-  const errors = reductionBound(kernelHeight * kernelWidth * cin + 1, magnitudes);
-  const slopeError = (x: number, error: number) => {
-    if (activation.kind === 'none') return 0;
-    // |gelu''| is at most 2 / √(2π); the kernel's slope itself is good to a few units in the last place of 1.
-    if (activation.kind === 'gelu') return 0.8 * error + 16 * epsilon;
-    return Math.abs(x) <= error ? Math.abs(1 - activation.slope) : 2 * epsilon;
-  };
-  return {
-    inner: { shape, data: cotangent.map((g, i) => g * activationSlope(activation, before[i] as number)) },
-    noise: {
-      shape,
-      data: cotangent.map((g, i) => Math.abs(g) * slopeError(before[i] as number, errors[i] as number)),
-    },
-  };
 }
 
 function gradients(

@@ -11,7 +11,8 @@ import { formatShape, requireDType, requireRank, type Shape, type Tensor } from 
 import { activate, activationGain } from './activation.ts';
 import { type Conv2dAttributes, correlate, geometryOf } from './conv2d-reference.ts';
 import { conv2dVjp } from './conv2d-vjp.ts';
-import { apply, type OpDefinition, required } from './define.ts';
+import { apply, type OpDefinition, required, type Sample } from './define.ts';
+import { withActivation } from './fused-activation.ts';
 import { absolute, reductionBound } from './tolerance.ts';
 
 const around = (size: number): Padding => ({ top: size, bottom: size, left: size, right: size });
@@ -21,6 +22,45 @@ const gelu: Conv2dAttributes = { ...same, activation: { kind: 'gelu' } };
 const leaky: Conv2dAttributes = { ...same, activation: { kind: 'leaky-relu', slope: 0.2 } };
 const halving: Conv2dAttributes = { ...same, stride: 2 };
 const kl: Conv2dAttributes = { ...halving, padding: { top: 0, bottom: 1, left: 0, right: 1 } };
+
+const samples: readonly Sample<Conv2dAttributes>[] = [
+  { inputs: [[1, 8, 8, 60], [3, 3, 60, 60], [60]], attributes: same },
+  { inputs: [[2, 9, 7, 8], [3, 3, 8, 12], [12]], attributes: gelu },
+  { inputs: [[3, 5, 11, 4], [3, 3, 4, 8], undefined], attributes: leaky },
+  {
+    name: 'more channels than a workgroup',
+    inputs: [[1, 3, 5, 8], [3, 3, 8, 300], [300]],
+    attributes: same,
+  },
+  { name: 'one vector of channels', inputs: [[1, 13, 10, 12], [3, 3, 12, 4], [4]], attributes: same },
+  { name: 'stride 2', inputs: [[2, 9, 8, 8], [3, 3, 8, 8], [8]], attributes: halving },
+  { name: 'stride 2 padded below', inputs: [[1, 8, 10, 4], [3, 3, 4, 8], [8]], attributes: kl },
+  { name: '1×1', inputs: [[2, 5, 7, 12], [1, 1, 12, 8], [8]], attributes: { ...gelu, padding: around(0) } },
+  { name: '1×1 stride 2', inputs: [[1, 5, 7, 8], [1, 1, 8, 4], [4]], attributes: { ...valid, stride: 2 } },
+  { name: '1×1 padded', inputs: [[1, 2, 3, 4], [1, 1, 4, 4], [4]], attributes: same },
+  { name: '7×7', inputs: [[1, 9, 8, 4], [7, 7, 4, 4], [4]], attributes: { ...same, padding: around(3) } },
+  {
+    name: 'odd channels, tall kernel',
+    inputs: [[2, 7, 6, 3], [5, 3, 3, 5], [5]],
+    attributes: { ...leaky, padding: { top: 1, bottom: 3, left: 2, right: 0 } },
+  },
+  {
+    name: 'lopsided padding',
+    inputs: [[2, 7, 6, 8], [5, 3, 8, 12], [12]],
+    attributes: { ...leaky, padding: { top: 1, bottom: 3, left: 2, right: 0 } },
+  },
+  { name: 'no padding', inputs: [[1, 5, 4, 8], [3, 3, 8, 4], undefined], attributes: valid },
+  {
+    name: 'windows of nothing but padding',
+    inputs: [[1, 2, 2, 4], [3, 3, 4, 4], [4]],
+    attributes: { ...same, padding: around(4) },
+  },
+  { name: 'one pixel', inputs: [[1, 1, 1, 1], [3, 3, 1, 1], [1]], attributes: same },
+  { name: 'no images', inputs: [[0, 4, 4, 4], [3, 3, 4, 4], [4]], attributes: same },
+  { name: 'no channels out', inputs: [[1, 4, 4, 4], [3, 3, 4, 0], [0]], attributes: same },
+  { name: 'no channels in leave the bias', inputs: [[1, 3, 4, 0], [3, 3, 0, 4], [4]], attributes: same },
+  { name: 'no rows but padding', inputs: [[1, 0, 3, 4], [1, 1, 4, 4], [4]], attributes: same },
+];
 
 export const conv2dOp: OpDefinition<Conv2dAttributes> = {
   name: 'conv2d',
@@ -78,44 +118,7 @@ export const conv2dOp: OpDefinition<Conv2dAttributes> = {
     return { shape: linear.shape, data: linear.data.map((value) => activate(attributes.activation, value)) };
   },
 
-  samples: [
-    { inputs: [[1, 8, 8, 60], [3, 3, 60, 60], [60]], attributes: same },
-    { inputs: [[2, 9, 7, 8], [3, 3, 8, 12], [12]], attributes: gelu },
-    { inputs: [[3, 5, 11, 4], [3, 3, 4, 8], undefined], attributes: leaky },
-    {
-      name: 'more channels than a workgroup',
-      inputs: [[1, 3, 5, 8], [3, 3, 8, 300], [300]],
-      attributes: same,
-    },
-    { name: 'one vector of channels', inputs: [[1, 13, 10, 12], [3, 3, 12, 4], [4]], attributes: same },
-    { name: 'stride 2', inputs: [[2, 9, 8, 8], [3, 3, 8, 8], [8]], attributes: halving },
-    { name: 'stride 2 padded below', inputs: [[1, 8, 10, 4], [3, 3, 4, 8], [8]], attributes: kl },
-    { name: '1×1', inputs: [[2, 5, 7, 12], [1, 1, 12, 8], [8]], attributes: { ...gelu, padding: around(0) } },
-    { name: '1×1 stride 2', inputs: [[1, 5, 7, 8], [1, 1, 8, 4], [4]], attributes: { ...valid, stride: 2 } },
-    { name: '1×1 padded', inputs: [[1, 2, 3, 4], [1, 1, 4, 4], [4]], attributes: same },
-    { name: '7×7', inputs: [[1, 9, 8, 4], [7, 7, 4, 4], [4]], attributes: { ...same, padding: around(3) } },
-    {
-      name: 'odd channels, tall kernel',
-      inputs: [[2, 7, 6, 3], [5, 3, 3, 5], [5]],
-      attributes: { ...leaky, padding: { top: 1, bottom: 3, left: 2, right: 0 } },
-    },
-    {
-      name: 'lopsided padding',
-      inputs: [[2, 7, 6, 8], [5, 3, 8, 12], [12]],
-      attributes: { ...leaky, padding: { top: 1, bottom: 3, left: 2, right: 0 } },
-    },
-    { name: 'no padding', inputs: [[1, 5, 4, 8], [3, 3, 8, 4], undefined], attributes: valid },
-    {
-      name: 'windows of nothing but padding',
-      inputs: [[1, 2, 2, 4], [3, 3, 4, 4], [4]],
-      attributes: { ...same, padding: around(4) },
-    },
-    { name: 'one pixel', inputs: [[1, 1, 1, 1], [3, 3, 1, 1], [1]], attributes: same },
-    { name: 'no images', inputs: [[0, 4, 4, 4], [3, 3, 4, 4], [4]], attributes: same },
-    { name: 'no channels out', inputs: [[1, 4, 4, 4], [3, 3, 4, 0], [0]], attributes: same },
-    { name: 'no channels in leave the bias', inputs: [[1, 3, 4, 0], [3, 3, 0, 4], [4]], attributes: same },
-    { name: 'no rows but padding', inputs: [[1, 0, 3, 4], [1, 1, 4, 4], [4]], attributes: same },
-  ],
+  samples,
 
   refusals: [
     { code: 'shape-rank', inputs: [[8, 8, 4], [3, 3, 4, 4], undefined], attributes: same },
@@ -146,7 +149,10 @@ export const conv2dOp: OpDefinition<Conv2dAttributes> = {
     return reductionBound(kh * kw * cin + 1, magnitudes).map((bound) => bound * gain + 2e-7);
   },
 
-  vjp: conv2dVjp,
+  vjp: {
+    ...conv2dVjp,
+    samples: samples.filter(({ attributes: { activation } }) => activation.kind === 'none'),
+  },
 };
 
 function checkAttributes({ stride, padding }: Conv2dAttributes): void {
@@ -184,9 +190,8 @@ export function conv2d(
   } = {},
 ): Tensor {
   const { bias, stride = 1, padding = 0, activation = { kind: 'none' } } = options;
-  return apply(conv2dOp, [x, weight, bias], {
-    stride,
-    padding: typeof padding === 'number' ? around(padding) : padding,
-    activation,
-  });
+  const sides = typeof padding === 'number' ? around(padding) : padding;
+  return withActivation([x, weight, bias], activation, (fused) =>
+    apply(conv2dOp, [x, weight, bias], { stride, padding: sides, activation: fused }),
+  );
 }

@@ -144,7 +144,7 @@ export function apply<A>(op: OpDefinition<A>, inputs: Operands<Tensor>, attribut
   const spec = op.infer(inputs, attributes);
   const scope = joinScopes(op.name, present);
   const tape = joinTapes(op.name, present);
-  const vjp = tape && present.some(({ source }) => source) ? requireVjp(op, inputs) : undefined;
+  const vjp = tape && isRecorded(inputs) ? requireVjp(op, inputs) : undefined;
   const result = scope.empty(spec.shape, spec.dtype, op.name);
   op.forward({
     device: scope.device,
@@ -155,6 +155,10 @@ export function apply<A>(op: OpDefinition<A>, inputs: Operands<Tensor>, attribut
   if (!tape) return result;
   return result.place(tape, vjp && record(tape, op.name, vjp, inputs, result, attributes));
 }
+
+/** Whether an op of these operands goes on a tape, for the gradient of one of them. */
+export const isRecorded = (operands: Operands<Tensor>): boolean =>
+  operands.some((operand) => operand?.tape) && operands.some((operand) => operand?.source);
 
 /** The vjp, where all operands that want a gradient can have one. */
 function requireVjp<A>({ name, vjp }: OpDefinition<A>, inputs: Operands<Tensor>): Vjp<A> {

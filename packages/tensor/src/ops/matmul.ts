@@ -1,7 +1,8 @@
 import { type Activation, matmulFamily, matmul as recordMatmul, ShapeError } from '@lua-webgpu/kernels';
 import { elements, formatShape, requireDType, requireRank, sizeOf, type Tensor } from '../core/index.ts';
-import { activate, activationGain, activationGradient, activationSlope, productSaves } from './activation.ts';
-import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
+import { activate, activationGain } from './activation.ts';
+import { apply, type NdArray, type OpDefinition, type Operands, required, type Sample } from './define.ts';
+import { requireLinear, withActivation } from './fused-activation.ts';
 import { absolute, reductionBound } from './tolerance.ts';
 
 export interface MatmulAttributes {
@@ -11,6 +12,20 @@ export interface MatmulAttributes {
 const none: MatmulAttributes = { activation: { kind: 'none' } };
 const gelu: MatmulAttributes = { activation: { kind: 'gelu' } };
 const leaky: MatmulAttributes = { activation: { kind: 'leaky-relu', slope: 0.2 } };
+
+const samples: readonly Sample<MatmulAttributes>[] = [
+  { inputs: [[3, 4], [4, 8], undefined], attributes: none },
+  { inputs: [[64, 60], [60, 180], [180]], attributes: none },
+  { inputs: [[33, 60], [60, 120], [120]], attributes: gelu },
+  { inputs: [[2, 5, 7, 12], [12, 20], [20]], attributes: leaky },
+  { name: 'odd sizes', inputs: [[7, 5], [5, 3], [3]], attributes: gelu },
+  { name: 'primes', inputs: [[131, 37], [37, 41], undefined], attributes: none },
+  { name: 'long k', inputs: [[5, 2048], [2048, 4], undefined], attributes: none },
+  { name: 'one', inputs: [[1], [1, 1], [1]], attributes: none },
+  { name: 'no rows', inputs: [[0, 4], [4, 4], undefined], attributes: none },
+  { name: 'no columns', inputs: [[4, 4], [4, 0], undefined], attributes: none },
+  { name: 'k = 0 leaves the bias', inputs: [[4, 0], [0, 4], [4]], attributes: none },
+];
 
 export const matmulOp: OpDefinition<MatmulAttributes> = {
   name: 'matmul',
@@ -64,19 +79,7 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
     return { shape: linear.shape, data: linear.data.map((x) => activate(activation, x)) };
   },
 
-  samples: [
-    { inputs: [[3, 4], [4, 8], undefined], attributes: none },
-    { inputs: [[64, 60], [60, 180], [180]], attributes: none },
-    { inputs: [[33, 60], [60, 120], [120]], attributes: gelu },
-    { inputs: [[2, 5, 7, 12], [12, 20], [20]], attributes: leaky },
-    { name: 'odd sizes', inputs: [[7, 5], [5, 3], [3]], attributes: gelu },
-    { name: 'primes', inputs: [[131, 37], [37, 41], undefined], attributes: none },
-    { name: 'long k', inputs: [[5, 2048], [2048, 4], undefined], attributes: none },
-    { name: 'one', inputs: [[1], [1, 1], [1]], attributes: none },
-    { name: 'no rows', inputs: [[0, 4], [4, 4], undefined], attributes: none },
-    { name: 'no columns', inputs: [[4, 4], [4, 0], undefined], attributes: none },
-    { name: 'k = 0 leaves the bias', inputs: [[4, 0], [0, 4], [4]], attributes: none },
-  ],
+  samples,
 
   refusals: [
     { code: 'shape-mismatch', inputs: [[3, 4], [5, 8], undefined], attributes: none },
@@ -92,46 +95,38 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
   },
 
   vjp: {
-    saves: ([, b], { activation }) => productSaves(activation, b ?? false),
+    saves: ([, b], { activation }) => {
+      requireLinear('matmul', activation);
+      return { inputs: b ? [0, 1] : [1] };
+    },
 
-    run({ ops, inputs, specs, gradient, wanted, attributes: { activation } }) {
-      const a = () => required(inputs, 0);
+    run({ ops, inputs, specs, gradient, wanted }) {
       const b = required(inputs, 1);
       const [k, n] = [sizeOf(b.shape, 0), sizeOf(b.shape, 1)];
-      // The value before the activation is computed again rather than kept.
-      const inner = activationGradient(ops, activation, gradient, () => matmul(a(), b, { bias: inputs[2] }));
-      const rows = inner.reshape([elements(required(specs, 0).shape.slice(0, -1)), n]);
+      const rows = gradient.reshape([elements(required(specs, 0).shape.slice(0, -1)), n]);
+      const weightGradient = () =>
+        ops
+          .conv2dWeightGradient(asRow(required(inputs, 0), k), asRow(gradient, n), pointwise)
+          .reshape([k, n]);
       return [
-        wanted[0] ? ops.matmulTransposed(inner, b) : undefined,
-        wanted[1]
-          ? ops.conv2dWeightGradient(asRow(a(), k), asRow(inner, n), pointwise).reshape([k, n])
-          : undefined,
+        wanted[0] ? ops.matmulTransposed(gradient, b) : undefined,
+        wanted[1] ? weightGradient() : undefined,
         wanted[2] ? ops.sum(rows, { axes: [0] }) : undefined,
       ];
     },
 
-    reference(inputs, { activation }, cotangent) {
-      const inner = innerCotangent(inputs, activation, cotangent);
-      return products(required(inputs, 0), required(inputs, 1), inner, inputs[2] !== undefined);
-    },
+    samples: samples.filter(({ attributes }) => attributes === none),
 
-    tolerance(inputs, { activation }, cotangent) {
+    reference: (inputs, _, cotangent) =>
+      products(required(inputs, 0), required(inputs, 1), cotangent, inputs[2] !== undefined),
+
+    tolerance(inputs, _, cotangent) {
       const a = absolute(required(inputs, 0));
       const b = absolute(required(inputs, 1));
-      const [k = 0, n = 0] = b.shape;
       const rows = elements(a.shape.slice(0, -1));
-      const inner = absolute(innerCotangent(inputs, activation, cotangent));
-      // What the slope is off by where the value in front of the activation is.
-      const slack =
-        activation.kind === 'none' ? 0 : 4e-7 * Math.sqrt(k + 1) * Math.max(1, ...b.data, ...a.data);
-      const noisy = { shape: inner.shape, data: inner.data.map((value) => value + slack) };
-      const lengths = [n, rows, rows];
-      return products(a, b, noisy, inputs[2] !== undefined).map(
-        (sums, i) =>
-          sums &&
-          reductionBound((lengths[i] as number) + 1, sums).map(
-            (bound, at) => bound + slack * (sums.data[at] as number),
-          ),
+      const lengths = [b.shape[1] as number, rows, rows];
+      return products(a, b, absolute(cotangent), inputs[2] !== undefined).map(
+        (sums, i) => sums && reductionBound((lengths[i] as number) + 1, sums),
       );
     },
   },
@@ -146,15 +141,6 @@ const pointwise = {
 };
 /** [..., channels] as an image of one row. */
 const asRow = (x: Tensor, channels: number) => x.reshape([1, 1, elements(x.shape.slice(0, -1)), channels]);
-
-/** The cotangent in front of the activation. */
-function innerCotangent(inputs: Operands<NdArray>, activation: Activation, cotangent: NdArray): NdArray {
-  const { data } = product(inputs);
-  return {
-    shape: cotangent.shape,
-    data: cotangent.data.map((g, i) => g * activationSlope(activation, data[i] as number)),
-  };
-}
 
 /** g·bᵀ, aᵀ·g and the column sums of g. */
 function products(a: NdArray, b: NdArray, g: NdArray, bias: boolean): Operands<NdArray> {
@@ -206,5 +192,8 @@ export function matmul(
   b: Tensor,
   options: { bias?: Tensor | undefined; activation?: Activation } = {},
 ): Tensor {
-  return apply(matmulOp, [a, b, options.bias], { activation: options.activation ?? { kind: 'none' } });
+  const { bias, activation = { kind: 'none' } } = options;
+  return withActivation([a, b, bias], activation, (fused) =>
+    apply(matmulOp, [a, b, bias], { activation: fused }),
+  );
 }

@@ -1,22 +1,7 @@
-import {
-  add,
-  Conv2d,
-  chain,
-  Group,
-  Module,
-  plainChannels,
-  relu,
-  scoped,
-  type Tensor,
-} from '@lua-webgpu/tensor';
+import { add, Conv2d, chain, Group, Module, plainChannels, relu, type Tensor } from '@lua-webgpu/tensor';
 import { type RunBlock, runStored } from '../../run-block.ts';
 
 const reluActivation = { kind: 'leaky-relu', slope: 0 } as const;
-
-/** ReLU of a convolution: fused, but where a gradient is wanted, which the fused one would compute again for the sign. */
-function convRelu(conv: Conv2d, x: Tensor): Tensor {
-  return x.source ? scoped(x, (input) => relu(conv.forward(input))) : conv.forward(x, reluActivation);
-}
 
 /** relu(conv(relu(conv(relu(conv(x))))) + x), as in TAESD and diffusers' AutoencoderTinyBlock of equal widths. */
 export class TinyBlock extends Module {
@@ -37,8 +22,8 @@ export class TinyBlock extends Module {
   forward(x: Tensor): Tensor {
     const [first, second, third] = this.#convs;
     return chain(x, [
-      (input) => convRelu(first, input),
-      (hidden) => convRelu(second, hidden),
+      (input) => first.forward(input, reluActivation),
+      (hidden) => second.forward(hidden, reluActivation),
       (hidden) => third.forward(hidden),
       (hidden) => add(hidden, x),
       relu,
