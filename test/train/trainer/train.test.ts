@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Device, openDevice } from '@lua-webgpu/kernels';
+import { Lua } from '@lua-webgpu/lua-model';
 import { type TrainOptions, train } from '@lua-webgpu/train';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { prepareSmall, stubEncoder, temporaryFolder, writePictures } from '../data/fixtures.ts';
 import { contentOf, linesOf, stepsOf } from './content.ts';
 import { openToyDevice, toyConfig, toyData } from './toy.ts';
@@ -72,6 +73,7 @@ describe('a run', () => {
     const made: [buffers: number, groups: number][] = [];
     let device: Device | undefined;
     let groups = 0;
+    const forward = vi.spyOn(Lua.prototype, 'forward');
     await start('replayed', {
       open: async () => {
         device = await openToyDevice();
@@ -86,6 +88,9 @@ describe('a run', () => {
       set: ['checkpoint.every=100', 'log.every=1'],
       onProgress: () => made.push([(device as Device).memory().created, groups]),
     });
+    // Two micro-batches and two scales, once: the steps behind it run no op.
+    expect(forward).toHaveBeenCalledTimes(4);
+    forward.mockRestore();
     expect(made).toHaveLength(4);
     expect(made[0]?.[1]).toBeGreaterThan(100);
     expect(made[3]).toEqual(made[1]);

@@ -144,7 +144,7 @@ export function apply<A>(op: OpDefinition<A>, inputs: Operands<Tensor>, attribut
   const spec = op.infer(inputs, attributes);
   const scope = joinScopes(op.name, present);
   const tape = joinTapes(op.name, present);
-  const vjp = tape && isRecorded(inputs) ? requireVjp(op, inputs) : undefined;
+  const vjp = isRecorded(inputs) ? requireVjp(op, inputs) : undefined;
   const result = scope.empty(spec.shape, spec.dtype, op.name);
   op.forward({
     device: scope.device,
