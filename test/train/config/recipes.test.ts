@@ -19,7 +19,7 @@ const recipe = (name: string, set: string[] = []) => loadTrainConfig(join(folder
 
 it('there are recipes', () => {
   expect(recipes).toContain('tiny-cpu.yaml');
-  expect(recipes.filter((file) => file.startsWith('ablations'))).toHaveLength(8);
+  expect(recipes.filter((file) => file.startsWith('ablations'))).toHaveLength(13);
 });
 
 it.each(recipes)('%s resolves, to something that reads back as the same', async (file) => {
