@@ -29,8 +29,9 @@ beforeAll(async () => {
 });
 
 describe('train-decoder', () => {
+  const small = ['--width', '8', '--blocks', '1,0,0,0', '--steps', '2', '--batch', '1', '--crop', '4'];
+
   it('writes weights that --vae reads', async () => {
-    const small = ['--width', '8', '--blocks', '1,0,0,0', '--steps', '2', '--batch', '1', '--crop', '4'];
     expect(await succeed('train-decoder', at('with'), '--out', decoder, ...small)).toMatchObject({
       out: decoder,
       profile: 'flux',
@@ -39,6 +40,12 @@ describe('train-decoder', () => {
     await succeed('encode', at('photos', 'a.png'), '--vae', vae, '--out', at('a.safetensors'));
     await succeed('decode', at('a.safetensors'), '--vae', decoder, '--out', at('a.png'));
     expect((await readImage(at('a.png'))).image).toMatchObject({ width: 128, height: 64 });
+  });
+
+  it('takes a network of which the results are to be decoded', async () => {
+    const out = ['--out', at('adapted.safetensors')];
+    const result = await succeed('train-decoder', at('with'), ...out, ...small, '--weights', 'flux-tiny');
+    expect(result.network).toMatchObject({ name: 'flux-tiny', trained: true });
   });
 
   it('the decoder that comes with the package is refused where a picture has to be encoded', async () => {

@@ -1,5 +1,5 @@
 import { type Device, openDevice } from '@lua-webgpu/kernels';
-import { AutoencoderTiny, profileOf } from '@lua-webgpu/lua-model';
+import { AutoencoderTiny, createLua, type Lua, preset, profileOf } from '@lua-webgpu/lua-model';
 import { openScope, toFloat32 } from '@lua-webgpu/tensor';
 import {
   Dataset,
@@ -9,7 +9,7 @@ import {
   type Sample,
   trainDecoder,
 } from '@lua-webgpu/train';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 const SIDE = 4;
 const STRIDE = 2;
@@ -114,5 +114,34 @@ describe('trainDecoder', () => {
     });
     expect(steps).toBe(10);
     expect(device.memory().inUse).toBe(0);
+  });
+
+  it('takes what a network makes of the small latents in every fourth step', async () => {
+    using network = createLua(device, preset('tiny', { in_chans: 4, scales: [2] }), { seed: 0 });
+    const forward = vi.spyOn(network, 'forward');
+    const losses = async (steps: number, upscaler?: Lua) => {
+      const seen: number[] = [];
+      const onProgress = ({ loss }: { loss: number }) => seen.push(loss);
+      await trainDecoder(device, new Squares(), { ...recipe, steps }, { network: upscaler, onProgress });
+      return seen;
+    };
+    const [with10] = await losses(10, network);
+    expect(forward.mock.calls.map(([latent, scales]) => [latent.shape, scales])).toEqual(
+      Array(3).fill([[recipe.batch, 4, SIDE / 2, SIDE / 2], [2]]),
+    );
+    const [without10] = await losses(10);
+    // Latents that say nothing about the pictures: an untrained network's, and zeros interpolated.
+    expect(with10).toBeGreaterThan(without10 as number);
+  });
+
+  it.each([
+    { network: preset('tiny', { in_chans: 16, scales: [2] }), message: 'takes 16 channels' },
+    { network: preset('tiny', { in_chans: 4, scales: [2, 4] }), message: 'no small latents for ×4' },
+  ])('refuses a network that the data are not for: $message', async ({ network: config, message }) => {
+    using network = createLua(device, config, { seed: 0 });
+    await expect(trainDecoder(device, new Squares(), recipe, { network })).rejects.toMatchObject({
+      code: 'train-data',
+      message: expect.stringContaining(message),
+    });
   });
 });

@@ -3,6 +3,7 @@ import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { withDevice } from '../device.ts';
 import { UsageError } from '../errors.ts';
+import { openModel } from '../model.ts';
 import { numbersOf, wholeNumbers } from '../numbers.ts';
 import { shared } from '../options.ts';
 import { writeWeights } from '../weights-file.ts';
@@ -13,6 +14,11 @@ const spec = {
   positionals: ['DATA'],
   options: {
     out: { type: 'string', placeholder: 'FILE.safetensors', about: 'the weights, F16', required: true },
+    weights: {
+      type: 'string',
+      placeholder: 'FILE',
+      about: 'decode what this network makes of the small latents as well, and these interpolated',
+    },
     width: { type: 'string', placeholder: 'N', about: `hidden channels; ${demoDecoder.width}` },
     blocks: {
       type: 'string',
@@ -35,27 +41,38 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const recipe = recipeOf(parsed);
   await using dataset = await openDataset(parsed.positionals[0] as string);
   const { settings, sha256 } = dataset.index;
+  const weights = parsed.text('weights');
+  const source = { weights, config: undefined, preset: undefined };
   const begin = performance.now();
-  const { tensors, steps, adapter } = await withDevice(parsed.text('adapter'), context, async (device) => {
-    const trained = await trainDecoder(device, dataset, recipe, {
-      signal,
-      onProgress({ step, steps: total, loss }) {
-        const left = (((performance.now() - begin) / step) * (total - step)) / 1000;
-        if (output.interactive) output.progress('steps', step, total, `, L1 ${loss.toFixed(4)}`);
-        else output.note(JSON.stringify({ type: 'progress', step, steps: total, loss, secondsLeft: left }));
-      },
-    });
-    return { ...trained, adapter: device.adapter.name };
-  });
+  const { tensors, steps, adapter, network } = await withDevice(
+    parsed.text('adapter'),
+    context,
+    async (device) => {
+      const opened =
+        weights === undefined ? undefined : await openModel(device, source, settings.vae.channels);
+      using network = opened?.model;
+      const trained = await trainDecoder(device, dataset, recipe, {
+        network,
+        signal,
+        onProgress({ step, steps: total, loss }) {
+          const left = (((performance.now() - begin) / step) * (total - step)) / 1000;
+          if (output.interactive) output.progress('steps', step, total, `, L1 ${loss.toFixed(4)}`);
+          else output.note(JSON.stringify({ type: 'progress', step, steps: total, loss, secondsLeft: left }));
+        },
+      });
+      return { ...trained, adapter: device.adapter.name, network: opened?.weights };
+    },
+  );
   const seconds = (performance.now() - begin) / 1000;
   const { profile } = settings.vae;
   const metadata = new Map([
     ['recipe', JSON.stringify({ ...recipe, steps })],
     ['vae', profile],
     ['data', sha256],
+    ...(network ? ([['network', network.sha256 ?? network.name]] as const) : []),
   ]);
   await writeWeights(out, tensors, 'F16', metadata);
-  output.result({ out, profile, steps, seconds, adapter, data: sha256 });
+  output.result({ out, profile, steps, seconds, adapter, data: sha256, network: network ?? null });
   output.print(`${out}: a decoder for ${profile} latents after ${steps} steps in ${seconds.toFixed(0)} s`);
   return 0;
 }

@@ -1,5 +1,5 @@
 import { type Device, NonFiniteError } from '@lua-webgpu/kernels';
-import { AutoencoderTiny, profileOf, type TinyConfig } from '@lua-webgpu/lua-model';
+import { AutoencoderTiny, type Lua, profileOf, type TinyConfig } from '@lua-webgpu/lua-model';
 import {
   Adam,
   backward,
@@ -14,6 +14,7 @@ import {
 import { type Dataset, Loader } from '../data/index.ts';
 import { Objective, type ObjectiveConfig } from '../losses/index.ts';
 import { TrainingError } from '../trainer/index.ts';
+import { type LatentSource, latentSources } from './latent-sources.ts';
 
 export interface DecoderRecipe {
   /** Channels of the hidden maps, a multiple of 4. */
@@ -57,6 +58,8 @@ export interface DecoderProgress {
 }
 
 export interface DecoderOptions {
+  /** Its results, and interpolated latents, are to be decoded as well; without it encoded photographs alone. */
+  readonly network?: Lua | undefined;
   /** Ends the training after a step; what was learned so far is the result. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: DecoderProgress) => void) | undefined;
@@ -77,17 +80,17 @@ const progressEvery = 10;
  * looked at where nobody else's decoder is at hand.
  *
  * @param dataset prepared with its pixels
- * @throws TrainingError `train-data` for data without pixels or smaller than the crops, NonFiniteError `non-finite` when
+ * @throws TrainingError `train-data` for data without pixels, smaller than the crops, or not of the network's kind, NonFiniteError `non-finite` when
  *   the loss is, ShapeError `loader-options`
  */
 export async function trainDecoder(
   device: Device,
   dataset: Dataset,
   recipe: DecoderRecipe = demoDecoder,
-  { signal, onProgress }: DecoderOptions = {},
+  { network, signal, onProgress }: DecoderOptions = {},
 ): Promise<TrainedDecoder> {
   const { settings } = dataset.index;
-  const { steps, batch, crop, seed } = recipe;
+  const { steps, crop, seed } = recipe;
   const config: TinyConfig = {
     latentChannels: settings.vae.channels,
     width: recipe.width,
@@ -95,22 +98,32 @@ export async function trainDecoder(
     decoderBlocks: recipe.blocks,
   };
   checkData(dataset, crop);
-  const loader = new Loader(dataset, { seed, batch, scales: settings.scales, crop, pixels: true });
+  if (network) checkNetwork(network, dataset, crop);
+  const loader = new Loader(dataset, {
+    seed,
+    batch: recipe.batch,
+    scales: settings.scales,
+    crop,
+    pixels: true,
+  });
   using decoder = new AutoencoderTiny(config, profileOf(settings.vae.profile), ['decoder']);
   decoder.initialize(device, seed);
   using arena = new ParameterArena(decoder.namedParameters());
   using optimizer = new Adam(arena, { lr: schedule(recipe), betas: recipe.betas });
   using ema = new Ema(arena, { decay: recipe.ema });
   const objective = new Objective(recipe.loss);
+  const sources = latentSources(network);
 
   let sum = 0;
   let step = 0;
   for (; step < steps && !signal?.aborted; step++) {
-    const { hr, pixels } = await loader.batch(step);
+    const batch = await loader.batch(step);
+    const { pixels } = batch;
     if (!pixels) throw new TypeError('a batch without the pixels that it was asked for');
     using scope = openScope(device);
     using tape = new Tape();
-    const image = decoder.decode(tape.constant(scope.tensor(hr.data, hr.shape)));
+    const latentOf = sources[step % sources.length] as LatentSource;
+    const image = decoder.decode(tape.constant(latentOf(scope, batch)));
     const target = { pixel: scope.tensor(pixels.data, pixels.shape) };
     const { total, values } = objective.evaluate({ pixel: image }, target);
     const report = objective.read(scope.borrow(values));
@@ -134,6 +147,23 @@ function checkData({ folder, index, length, side }: Dataset, crop: number): void
     (crop > side && `crops of ${crop} latent pixels are asked for, the latents in ${folder} have ${side}`);
   if (!problem) return;
   throw new TrainingError('train-data', problem, 'Prepare the data with --pixels, or take smaller crops.');
+}
+
+function checkNetwork({ config, scales }: Lua, { folder, index }: Dataset, crop: number): void {
+  const { settings } = index;
+  const missing = scales.filter((scale) => !settings.scales.includes(scale));
+  const uneven = scales.filter((scale) => crop % scale !== 0);
+  const problem =
+    (config.in_chans !== settings.vae.channels &&
+      `the network takes ${config.in_chans} channels, the latents in ${folder} have ${settings.vae.channels}`) ||
+    (missing.length > 0 && `${folder} has no small latents for ×${missing.join(' and ×')}`) ||
+    (uneven.length > 0 && `crops of ${crop} are no multiple of ${uneven.join(' and ')}`);
+  if (!problem) return;
+  throw new TrainingError(
+    'train-data',
+    problem,
+    'Take the network that the data were prepared for, or other crops.',
+  );
 }
 
 function schedule({ lr, steps }: DecoderRecipe) {

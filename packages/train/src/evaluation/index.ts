@@ -18,6 +18,7 @@ export { type EvaluationSummary, markdownOf, plotOf, summarise } from './summary
 export {
   baselines,
   decodedThenBicubic,
+  enlarge,
   interpolatedLatent,
   type LatentPair,
   luaUpscaler,

@@ -83,8 +83,8 @@ export const baselines = (vae: Vae): Readonly<Record<string, Upscaler>> => ({
   round_trip: roundTrip(vae),
 });
 
-/** x [B, C, h, w] → [B, C, s·h, s·w] */
-function enlarge(x: Tensor, scale: number, mode: 'bicubic' | 'bilinear'): Tensor {
+/** x [B, C, h, w] → [B, C, s·h, s·w], interpolated. */
+export function enlarge(x: Tensor, scale: number, mode: 'bicubic' | 'bilinear'): Tensor {
   const [, channels = 0, height = 0, width = 0] = x.shape;
   return scoped(x, (input) => {
     const size = { height: height * scale, width: width * scale };
