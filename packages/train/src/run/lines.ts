@@ -80,6 +80,8 @@ export interface ResumeLine {
   readonly version: string;
   readonly node: string;
   readonly adapter: AdapterRecord;
+  /** Steps of all stages together, as the configuration is now. */
+  readonly steps: number;
   /** Why what follows is not bit for bit what an uninterrupted run had given; empty when it is. */
   readonly differences: readonly string[];
 }

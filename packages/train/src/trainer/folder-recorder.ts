@@ -43,7 +43,8 @@ export class FolderRecorder implements Recorder {
   /** A device is there: the run begins, or goes on. */
   async opened(device: Device, resumed: TrainingState | undefined): Promise<void> {
     const { adapter } = device;
-    const common = { version: trainerVersion(), node: process.version, adapter };
+    const steps = stepsBefore(this.#config, this.#config.stages.length);
+    const common = { version: trainerVersion(), node: process.version, adapter, steps };
     const again = this.#opened++ > 0;
     if (!resumed && !again) {
       await this.append({
@@ -53,7 +54,6 @@ export class FolderRecorder implements Recorder {
         name: this.#config.name,
         platform: `${process.platform} ${process.arch}`,
         parameters: parameterCount(this.#config),
-        steps: stepsBefore(this.#config, this.#config.stages.length),
       });
       return;
     }

@@ -51,6 +51,8 @@ export interface RunData {
   /** Of all sessions together. */
   readonly seconds: number;
   readonly lastStep: number;
+  /** Steps of all stages together, as the last start or resume had them; undefined where none of them says. */
+  readonly plannedSteps: number | undefined;
   /** Lines that were not understood. */
   readonly damagedLines: number;
 }
@@ -68,6 +70,7 @@ export async function readRun(path: string): Promise<RunData> {
   const sessions: Session[] = [];
   let [lastStep, damagedLines] = [0, 0];
   let end: RunData['end'];
+  let plannedSteps: RunData['plannedSteps'];
   for await (const { text, ended } of metricsOf(path)) {
     const line = knownLine(text);
     if (!line) {
@@ -77,6 +80,7 @@ export async function readRun(path: string): Promise<RunData> {
     }
     // What is gone on with has not ended.
     end = line.type === 'end' ? line : undefined;
+    if (line.type === 'start' || line.type === 'resume') plannedSteps = line.steps ?? plannedSteps;
     if (line.type === 'step') lastStep = Math.max(lastStep, line.step);
     if (line.type === 'step' || line.type === 'stage') {
       const stage = stages.get(line.stage) ?? new StageCollector(line.stage);
@@ -109,6 +113,7 @@ export async function readRun(path: string): Promise<RunData> {
     sessions,
     seconds,
     lastStep,
+    plannedSteps,
     damagedLines,
   };
 }

@@ -34,7 +34,10 @@ const parts: Readonly<Record<string, z.ZodObject>> = {
     parameters: z.number(),
     steps: z.number().optional(),
   }),
-  resume: z.looseObject({ differences: z.array(z.string()).default([]) }),
+  resume: z.looseObject({
+    steps: z.number().optional(),
+    differences: z.array(z.string()).default([]),
+  }),
   checkpoint: z.looseObject({ checkpoint: z.string(), bytes: number, ms: number }),
   sample: z.looseObject({ name: z.string(), file: z.string() }),
   alarm: z.looseObject({ code: z.string(), message: z.string() }),

@@ -37,7 +37,7 @@ function header({ start, end, seconds, sessions }: RunData, name: string): Marku
 
 function tiles(data: RunData): Markup {
   const { stages, lastPsnr } = summarise(data);
-  const planned = data.start?.steps;
+  const planned = data.plannedSteps;
   const rate = stages.at(-1)?.samplesPerSecond ?? Number.NaN;
   const peak = Math.max(0, ...data.stages.map(({ peakBytes }) => peakBytes));
   const all: [label: string, value: string, note: string][] = [

@@ -34,7 +34,7 @@ export function summarise(data: RunData): RunSummary {
     name: data.start?.name ?? null,
     end: data.end?.reason ?? null,
     step: data.lastStep,
-    steps: data.start?.steps ?? null,
+    steps: data.plannedSteps ?? null,
     seconds: data.seconds,
     stages: data.stages.map(({ name, first, last: end, loss, terms, samplesPerSecond }) => ({
       name,
