@@ -3,13 +3,13 @@ import { openDevice } from '@lua-webgpu/kernels';
 import { loadPretrained, loadPretrainedDecoder, upscale } from '@lua-webgpu/lua-model';
 import { openScope, readTensorFile, toFloat32 } from '@lua-webgpu/tensor';
 
-// What flux-tiny makes of latents unlike those of its training, with and without a bound on the output: ranges of the values, and
+// What flux-small makes of latents unlike those of its training, with and without a bound on the output: ranges of the values, and
 // the share of the decoded values that are far outside of [0, 1], which show as saturated streaks.
 //   npm run bench:range -- [--adapter lavapipe]
 const { values: options } = parseArgs({ options: { adapter: { type: 'string' } } });
 
 const device = await openDevice({ adapter: options.adapter });
-const model = await loadPretrained(device, 'flux-tiny');
+const model = await loadPretrained(device, 'flux-small');
 const decoder = await loadPretrainedDecoder(device, 'flux-tiny-decoder');
 const { tensors } = await readTensorFile('examples/raccoon-256.safetensors');
 const latent = tensors.get('latent');

@@ -1,6 +1,6 @@
 """Makes demo-golden.json: what PyTorch computes, in float64, with the weights of `lua-webgpu demo`.
 
-  python3 examples/make_demo_golden.py flux-tiny
+  python3 examples/make_demo_golden.py flux-small
 
 The weights are those of packages/lua-model/pretrained, the network is that of test/golden/swinir.py. Of each result
 every 127th value is stored (127 divides no side, so every row, column and channel is met). The tolerance is ten times

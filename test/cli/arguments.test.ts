@@ -107,7 +107,7 @@ describe('a wrong command line ends with 2 and says what to write', () => {
     ['bound x', [...upscale, '--preset', 'tiny', '--bound', 'x'], 'usage-value', /number from 0 up/],
     [
       'configuration of packaged weights',
-      [...upscale, '--weights', 'flux-tiny', '--preset', 'tiny'],
+      [...upscale, '--weights', 'flux-small', '--preset', 'tiny'],
       'usage-model',
       /bring their configuration/,
     ],

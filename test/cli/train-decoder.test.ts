@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readImage, writeImage } from '@lua-webgpu/lua-model';
+import { readTensorFile, toFloat32 } from '@lua-webgpu/tensor';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { smoothPicture } from '../support/pictures.ts';
 import { runHere, temporaryFolder } from './run.ts';
@@ -44,8 +45,21 @@ describe('train-decoder', () => {
 
   it('takes a network of which the results are to be decoded', async () => {
     const out = ['--out', at('adapted.safetensors')];
-    const result = await succeed('train-decoder', at('with'), ...out, ...small, '--weights', 'flux-tiny');
-    expect(result.network).toMatchObject({ name: 'flux-tiny', trained: true });
+    const result = await succeed('train-decoder', at('with'), ...out, ...small, '--weights', 'flux-small');
+    expect(result.network).toMatchObject({ name: 'flux-small', trained: true });
+  });
+
+  it('goes on from the weights of a decoder, of the same shape alone', async () => {
+    const train = ['train-decoder', at('with'), '--out', at('further.safetensors'), '--start', decoder];
+    // So low a rate leaves half precision as it was.
+    await succeed(...train, ...small, '--lr', '1e-12');
+    const tensors = async (path: string) => [...(await readTensorFile(path)).tensors.values()];
+    expect((await tensors(at('further.safetensors'))).map(toFloat32)).toEqual(
+      (await tensors(decoder)).map(toFloat32),
+    );
+    const other = await runHere([...train, '--width', '12', ...small.slice(2)]);
+    expect(other.code).toBe(3);
+    expect(other.stderr).toContain('state-dict-mismatch');
   });
 
   it('the decoder that comes with the package is refused where a picture has to be encoded', async () => {

@@ -316,7 +316,7 @@ it('--weights takes the id of a repository in the cache of the Hugging Face hub'
   mkdirSync(join(repository, 'snapshots/abc'), { recursive: true });
   mkdirSync(join(repository, 'refs'));
   writeFileSync(join(repository, 'refs/main'), 'abc');
-  copyFileSync(pretrainedUrl('flux-tiny'), join(repository, 'snapshots/abc/model.safetensors'));
+  copyFileSync(pretrainedUrl('flux-small'), join(repository, 'snapshots/abc/model.safetensors'));
   vi.stubEnv('HF_HUB_CACHE', inFolder('hub'));
   const input = writeLatent(inFolder('hub-in.safetensors'), [1, 16, 8, 8]);
   const args = [
@@ -332,7 +332,7 @@ it('--weights takes the id of a repository in the cache of the Hugging Face hub'
   const { code, stdout, stderr } = await runHere([...args, '--json']);
   vi.unstubAllEnvs();
   expect(code, stderr).toBe(0);
-  const { sha256 } = pretrainedEntry('flux-tiny');
+  const { sha256 } = pretrainedEntry('flux-small');
   expect(JSON.parse(stdout).weights).toEqual({ name: 'model.safetensors', sha256, trained: true });
 });
 

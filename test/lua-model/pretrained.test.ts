@@ -64,18 +64,18 @@ describe('the weights that come with the package', () => {
 
   it('comes over HTTP where it is served, as in a browser', async () => {
     const server = createServer((request, response) => {
-      if (request.url === '/weights/flux-tiny.safetensors') response.end(readFileSync(pathOf('flux-tiny')));
+      if (request.url === '/weights/flux-small.safetensors') response.end(readFileSync(pathOf('flux-small')));
       else response.writeHead(404, 'Not Found').end();
     });
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     const { port } = server.address() as AddressInfo;
     try {
-      using model = await loadPretrained(device, 'flux-tiny', {
+      using model = await loadPretrained(device, 'flux-small', {
         folder: `http://127.0.0.1:${port}/weights/`,
       });
       expect(model.config.in_chans).toBe(16);
       await expect(
-        loadPretrained(device, 'flux-tiny', { folder: `http://127.0.0.1:${port}/` }),
+        loadPretrained(device, 'flux-small', { folder: `http://127.0.0.1:${port}/` }),
       ).rejects.toMatchObject({ code: 'pretrained-missing', message: expect.stringContaining('404') });
     } finally {
       server.close();
@@ -94,23 +94,23 @@ describe('refusals', () => {
   };
 
   it('an unknown name, with the one that was meant', async () => {
-    const error = await refusal(loadPretrained(device, 'flux_tiny' as PretrainedName));
+    const error = await refusal(loadPretrained(device, 'flux_small' as PretrainedName));
     expect(error.code).toBe('pretrained-unknown');
-    expect(error.fix).toContain('Did you mean flux-tiny?');
+    expect(error.fix).toContain('Did you mean flux-small?');
     expect(isPretrainedName('toString')).toBe(false);
   });
 
   it('a decoder where a network is asked for, and the reverse', async () => {
     expect((await refusal(loadPretrained(device, 'flux-tiny-decoder'))).code).toBe('pretrained-kind');
-    expect((await refusal(loadPretrainedDecoder(device, 'flux-tiny'))).code).toBe('pretrained-kind');
+    expect((await refusal(loadPretrainedDecoder(device, 'flux-small'))).code).toBe('pretrained-kind');
   });
 
   it('a file with one bit wrong, and one that is not there', async () => {
-    const bytes = readFileSync(pathOf('flux-tiny'));
+    const bytes = readFileSync(pathOf('flux-small'));
     bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
-    writeFileSync(join(folder, 'flux-tiny.safetensors'), bytes);
+    writeFileSync(join(folder, 'flux-small.safetensors'), bytes);
     const at = { folder: `file://${folder}/` };
-    expect((await refusal(loadPretrained(device, 'flux-tiny', at))).code).toBe('pretrained-hash');
+    expect((await refusal(loadPretrained(device, 'flux-small', at))).code).toBe('pretrained-hash');
     expect((await refusal(loadPretrainedDecoder(device, 'flux-tiny-decoder', at))).code).toBe(
       'pretrained-missing',
     );
@@ -130,10 +130,10 @@ describe('weights in the cache of the Hugging Face hub', () => {
 
   it('are refused where there is no weight file or more than one, and load where there is one', async () => {
     await expect(loadLua(device, 'someone/lua')).rejects.toMatchObject({ code: 'hub-weights' });
-    copyFileSync(pathOf('flux-tiny'), join(snapshot, 'lua.safetensors'));
+    copyFileSync(pathOf('flux-small'), join(snapshot, 'lua.safetensors'));
     using model = await loadLua(device, 'someone/lua');
     expect(model.config.in_chans).toBe(16);
-    copyFileSync(pathOf('flux-tiny'), join(snapshot, 'other.safetensors'));
+    copyFileSync(pathOf('flux-small'), join(snapshot, 'other.safetensors'));
     await expect(loadLua(device, 'someone/lua')).rejects.toMatchObject({ code: 'hub-weights' });
     await expect(loadLua(device, 'someone/else')).rejects.toMatchObject({ code: 'hub-not-cached' });
     await expect(loadLua(device, 'no/such.safetensors')).rejects.toMatchObject({ code: 'file-not-found' });

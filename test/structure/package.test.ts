@@ -47,7 +47,7 @@ it('the packed packages install, compile and run in an empty TypeScript project'
     'dist/examples/raccoon.jpg',
     'dist/examples/sources.json',
   ]);
-  expect(shipped).toContain('pretrained/flux-tiny.safetensors');
+  expect(shipped).toContain('pretrained/flux-small.safetensors');
   writeFileSync(
     join(project, 'package.json'),
     JSON.stringify({ name: 'consumer', private: true, type: 'module' }),

@@ -57,7 +57,7 @@ export function checkModelOptions({ weights, config, preset: name }: ModelSource
     throw new UsageError(
       'usage-model',
       'nothing says which model to use',
-      `Pass --weights FILE (.safetensors or .pth) or --weights flux-tiny; or, to try things out with an untrained model, --preset ${presetNames.join('|')}.`,
+      `Pass --weights FILE (.safetensors or .pth) or --weights flux-small; or, to try things out with an untrained model, --preset ${presetNames.join('|')}.`,
     );
   }
 }

@@ -34,7 +34,7 @@ const spec = {
     ...commonOptions,
   },
   details:
-    'Takes latents of two photographs made smaller to a half and to a quarter, upscales them with the weights flux-tiny, decodes them, and writes each picture and a strip beside the interpolated latent and the photograph, with the PSNR of each. The upscaled latents are compared with what PyTorch computes; ends with 1 when they differ.',
+    'Takes latents of two photographs made smaller to a half and to a quarter, upscales them with the weights flux-small, decodes them, and writes each picture and a strip beside the interpolated latent and the photograph, with the PSNR of each. The upscaled latents are compared with what PyTorch computes; ends with 1 when they differ.',
 } satisfies CommandSpec;
 
 async function run(parsed: Parsed, context: CommandContext): Promise<number> {
@@ -120,7 +120,7 @@ function describe(
 
 const next = (command: string) => [
   'Next:',
-  `  ${command} upscale LATENT.safetensors --scale 2 --weights flux-tiny --out LARGE.safetensors`,
+  `  ${command} upscale LATENT.safetensors --scale 2 --weights flux-small --out LARGE.safetensors`,
   `  ${command} upscale --help     what goes in and what comes out`,
   `  ${command} doctor             adapters, limits and a test of single kernels`,
 ];

@@ -19,7 +19,7 @@ const spec = {
     weights: {
       type: 'string',
       placeholder: 'FILE',
-      about: 'the model, .safetensors or .pth, or flux-tiny',
+      about: 'the model, .safetensors or .pth, or flux-small',
       required: true,
     },
     config: {

@@ -1,10 +1,11 @@
+import { readTensorFile } from '@lua-webgpu/tensor';
 import { type DecoderRecipe, demoDecoder, openDataset, trainDecoder } from '@lua-webgpu/train';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { withDevice } from '../device.ts';
 import { UsageError } from '../errors.ts';
 import { openModel } from '../model.ts';
-import { numbersOf, wholeNumbers } from '../numbers.ts';
+import { aboveZero, numbersOf, wholeNumbers } from '../numbers.ts';
 import { shared } from '../options.ts';
 import { writeWeights } from '../weights-file.ts';
 
@@ -14,6 +15,12 @@ const spec = {
   positionals: ['DATA'],
   options: {
     out: { type: 'string', placeholder: 'FILE.safetensors', about: 'the weights, F16', required: true },
+    start: {
+      type: 'string',
+      placeholder: 'FILE',
+      about: 'the weights to begin with, those of a decoder of this shape',
+    },
+    lr: { type: 'string', placeholder: 'X', about: `the peak of the learning rate; ${demoDecoder.lr}` },
     weights: {
       type: 'string',
       placeholder: 'FILE',
@@ -43,6 +50,8 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const { settings, sha256 } = dataset.index;
   const weights = parsed.text('weights');
   const source = { weights, config: undefined, preset: undefined };
+  const start = parsed.text('start');
+  const initial = start === undefined ? undefined : (await readTensorFile(start)).tensors;
   const begin = performance.now();
   const { tensors, steps, adapter, network } = await withDevice(
     parsed.text('adapter'),
@@ -53,6 +62,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
       using network = opened?.model;
       const trained = await trainDecoder(device, dataset, recipe, {
         network,
+        initial,
         signal,
         onProgress({ step, steps: total, loss }) {
           const left = (((performance.now() - begin) / step) * (total - step)) / 1000;
@@ -86,7 +96,8 @@ function recipeOf(parsed: Parsed): DecoderRecipe {
     }),
   );
   const blocks = numbersOf(parsed, 'blocks', wholeNumbers) ?? demoDecoder.blocks;
-  const recipe: DecoderRecipe = { ...demoDecoder, ...given, blocks };
+  const [lr = demoDecoder.lr] = numbersOf(parsed, 'lr', aboveZero) ?? [];
+  const recipe: DecoderRecipe = { ...demoDecoder, ...given, blocks, lr };
   if (recipe.width % 4 === 0) return recipe;
   throw new UsageError('usage-value', `--width is ${recipe.width}`, 'It is a multiple of 4.');
 }

@@ -21,7 +21,7 @@ const spec = {
   summary: 'find the fastest kernels of this adapter for a model, and keep the choice',
   positionals: [],
   options: {
-    weights: { type: 'string', placeholder: 'FILE', about: 'the model, .safetensors or .pth, or flux-tiny' },
+    weights: { type: 'string', placeholder: 'FILE', about: 'the model, .safetensors or .pth, or flux-small' },
     config: { type: 'string', placeholder: 'FILE', about: 'its configuration, JSON' },
     preset: { type: 'string', choices: presetNames, about: 'a configuration by name; default: light' },
     channels: { type: 'string', choices: ['4', '16'], about: 'of the latent; default: 16' },

@@ -30,7 +30,7 @@ const spec = {
     weights: {
       type: 'string',
       placeholder: 'FILE',
-      about: 'the model, .safetensors or .pth; or flux-tiny, which comes with the package',
+      about: 'the model, .safetensors or .pth; or flux-small, which comes with the package',
     },
     config: {
       type: 'string',

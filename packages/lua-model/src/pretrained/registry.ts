@@ -10,15 +10,15 @@ export interface PretrainedEntry {
 }
 
 const ENTRIES = {
-  'flux-tiny': {
+  'flux-small': {
     kind: 'lua',
     profile: 'flux',
-    sha256: '06c8373e93b1aa9adc242899bd3203f3b15da4fa77acb4382a483272413bbb8f',
+    sha256: 'ae75cf51cbbc046f702d0b3833c18dd345c9e2b6b708200fc1d560fadcae13d1',
   },
   'flux-tiny-decoder': {
     kind: 'decoder',
     profile: 'flux',
-    sha256: '1820bdd89f02ca5b3fbbd3c322327a752b26d597995f6f703352cf85c39d61e7',
+    sha256: 'a53177b4279981841442450322b44217803fe00d2142d68562f01009a24f13ef',
   },
 } as const satisfies Record<string, PretrainedEntry>;
 

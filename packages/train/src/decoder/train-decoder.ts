@@ -60,6 +60,8 @@ export interface DecoderProgress {
 export interface DecoderOptions {
   /** Its results, and interpolated latents, are to be decoded as well; without it encoded photographs alone. */
   readonly network?: Lua | undefined;
+  /** Weights of a decoder of the recipe's shape to begin with, as `trainDecoder` returns them; else drawn by the seed. */
+  readonly initial?: ReadonlyMap<string, FileTensor> | undefined;
   /** Ends the training after a step; what was learned so far is the result. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: DecoderProgress) => void) | undefined;
@@ -81,13 +83,13 @@ const progressEvery = 10;
  *
  * @param dataset prepared with its pixels
  * @throws TrainingError `train-data` for data without pixels, smaller than the crops, or not of the network's kind, NonFiniteError `non-finite` when
- *   the loss is, ShapeError `loader-options`
+ *   the loss is, ShapeError `loader-options`, `state-dict-mismatch` for other initial weights
  */
 export async function trainDecoder(
   device: Device,
   dataset: Dataset,
   recipe: DecoderRecipe = demoDecoder,
-  { network, signal, onProgress }: DecoderOptions = {},
+  { network, initial, signal, onProgress }: DecoderOptions = {},
 ): Promise<TrainedDecoder> {
   const { settings } = dataset.index;
   const { steps, crop, seed } = recipe;
@@ -107,7 +109,8 @@ export async function trainDecoder(
     pixels: true,
   });
   using decoder = new AutoencoderTiny(config, profileOf(settings.vae.profile), ['decoder']);
-  decoder.initialize(device, seed);
+  if (initial) decoder.loadStateDict(device, initial);
+  else decoder.initialize(device, seed);
   using arena = new ParameterArena(decoder.namedParameters());
   using optimizer = new Adam(arena, { lr: schedule(recipe), betas: recipe.betas });
   using ema = new Ema(arena, { decay: recipe.ema });
