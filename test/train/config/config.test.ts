@@ -125,6 +125,15 @@ describe('extends', () => {
     expect(config).toEqual({ ...parse(base), seed: 6, log: { every: 3 } });
   });
 
+  it('replaces the network by a preset, and lays other fields over it', async () => {
+    const network = '{ preset: tiny, in_chans: 16, embed_dim: 48, depths: [4, 4], num_heads: [6, 6] }';
+    const below = base.replace(/^model:.*$/m, `model: ${network}`);
+    const model = async (own: string) =>
+      (await load({ 'a.yaml': `extends: base.yaml\nmodel: ${own}\n`, 'base.yaml': below })).model;
+    expect(await model('{ preset: light, in_chans: 16 }')).toEqual(preset('light', { in_chans: 16 }));
+    expect(await model('{ head_num_feat: 64 }')).toEqual({ ...parse(below).model, head_num_feat: 64 });
+  });
+
   it('takes stages by name and lays others over them', async () => {
     const stages = '[II, { extends: I, name: again, loss: { fft_latent: 0.5 } }]';
     const config = await load({

@@ -5,7 +5,7 @@ import { type ConfigNode, entriesOf, nodeAt } from './node.ts';
 /**
  * A configuration laid over the one that it extends: maps are merged key by key, everything else is replaced. In
  * `stages`, an entry that is a name stands for the base's stage of this name, and one with `extends: NAME` is laid over
- * it.
+ * it. A `model` with a preset is a whole network, so it replaces the base's.
  *
  * @throws FileError `config-extends` for a name that no stage of the base has
  */
@@ -20,7 +20,14 @@ export function extendConfig(base: ConfigNode, over: ConfigNode): ConfigNode {
       value: stages.value.map((stage) => extendStage(named, stage)),
     });
   }
-  return merge(base, { place: over.place, value: own });
+  const below = nodeAt(over, ['model', 'preset']) ? without(base, 'model') : base;
+  return merge(below, { place: over.place, value: own });
+}
+
+function without(node: ConfigNode, key: string): ConfigNode {
+  const entries = new Map(entriesOf(node));
+  entries.delete(key);
+  return { place: node.place, value: entries };
 }
 
 function merge(base: ConfigNode, over: ConfigNode): ConfigNode {
