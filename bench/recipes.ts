@@ -25,13 +25,11 @@ const { values, positionals: recipes } = parseArgs({
     scales: { type: 'string', default: '2' },
   },
 });
-const [data, validation, vae, photos, out] = [
-  path('data'),
-  path('validation'),
-  path('vae'),
-  path('photos'),
-  path('out'),
-];
+const data = path('data');
+const validation = path('validation');
+const vae = path('vae');
+const photos = path('photos');
+const out = path('out');
 const scales = values.scales.split(',');
 const cli = new URL('../packages/cli/dist/main.js', import.meta.url).pathname;
 

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readImage, writeImage } from '@lua-webgpu/lua-model';
-import { readTensorFile, toFloat32 } from '@lua-webgpu/tensor';
+import { readTensorFile, sha256OfFile, toFloat32 } from '@lua-webgpu/tensor';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { smoothPicture } from '../support/pictures.ts';
 import { runHere, temporaryFolder } from './run.ts';
@@ -53,6 +53,8 @@ describe('train-decoder', () => {
     const train = ['train-decoder', at('with'), '--out', at('further.safetensors'), '--start', decoder];
     // So low a rate leaves half precision as it was.
     await succeed(...train, ...small, '--lr', '1e-12');
+    const { metadata } = await readTensorFile(at('further.safetensors'));
+    expect(metadata.get('start')).toBe(await sha256OfFile(decoder));
     const tensors = async (path: string) => [...(await readTensorFile(path)).tensors.values()];
     expect((await tensors(at('further.safetensors'))).map(toFloat32)).toEqual(
       (await tensors(decoder)).map(toFloat32),

@@ -1,6 +1,6 @@
 import { type Device, openDevice } from '@lua-webgpu/kernels';
 import { AutoencoderTiny, createLua, type Lua, preset, profileOf } from '@lua-webgpu/lua-model';
-import { openScope, toFloat32 } from '@lua-webgpu/tensor';
+import { openScope, type Scope, toFloat32 } from '@lua-webgpu/tensor';
 import {
   Dataset,
   type DatasetIndex,
@@ -16,6 +16,14 @@ const STRIDE = 2;
 
 /** Two samples whose latents are the colours of the squares that their pixels are made of. */
 class Squares extends Dataset {
+  /** Of all values of the small latents. */
+  readonly #small: number;
+
+  constructor(small = 0) {
+    super();
+    this.#small = small;
+  }
+
   readonly folder = 'memory';
   readonly index: DatasetIndex = {
     version: 1,
@@ -42,7 +50,10 @@ class Squares extends Dataset {
       const [y, x] = [Math.floor(i / 3 / side), Math.floor(i / 3) % side];
       return Math.round(255 * colour(Math.floor(y / STRIDE) * SIDE + Math.floor(x / STRIDE), i % 3));
     });
-    const half = { data: new Float32Array(4 * (SIDE / 2) ** 2), shape: [4, SIDE / 2, SIDE / 2] };
+    const half = {
+      data: new Float32Array(4 * (SIDE / 2) ** 2).fill(this.#small),
+      shape: [4, SIDE / 2, SIDE / 2],
+    };
     return { id, hr: { data, shape: [4, SIDE, SIDE] }, lr: new Map([[2, half]]), pixels };
   }
 
@@ -132,6 +143,22 @@ describe('trainDecoder', () => {
     const [without10] = await losses(10);
     // Latents that say nothing about the pictures: an untrained network's, and zeros interpolated.
     expect(with10).toBeGreaterThan(without10 as number);
+  });
+
+  it('takes the small latents interpolated in another of every four', async () => {
+    using network = createLua(device, preset('tiny', { in_chans: 4, scales: [2] }), { seed: 0 });
+    // Says the same of all latents, so that only interpolation tells them apart.
+    vi.spyOn(network, 'forward').mockImplementation(({ scope }) => {
+      const shape = [recipe.batch, 4, SIDE, SIDE];
+      const data = new Float32Array(recipe.batch * 4 * SIDE ** 2);
+      return new Map([[2, (scope as Scope).tensor(data, shape)]]);
+    });
+    const after = async (steps: number, small: number) => {
+      const { tensors } = await trainDecoder(device, new Squares(small), { ...recipe, steps }, { network });
+      return [...tensors.values()].map((tensor) => [...toFloat32(tensor)]);
+    };
+    expect(await after(3, 1)).toEqual(await after(3, 0));
+    expect(await after(4, 1)).not.toEqual(await after(4, 0));
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { readTensorFile } from '@lua-webgpu/tensor';
+import { readTensorFile, sha256OfFile } from '@lua-webgpu/tensor';
 import { type DecoderRecipe, demoDecoder, openDataset, trainDecoder } from '@lua-webgpu/train';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -80,6 +80,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
     ['vae', profile],
     ['data', sha256],
     ...(network ? ([['network', network.sha256 ?? network.name]] as const) : []),
+    ...(start === undefined ? [] : ([['start', await sha256OfFile(start)]] as const)),
   ]);
   await writeWeights(out, tensors, 'F16', metadata);
   output.result({ out, profile, steps, seconds, adapter, data: sha256, network: network ?? null });
