@@ -153,12 +153,12 @@ describe('trainDecoder', () => {
       const data = new Float32Array(recipe.batch * 4 * SIDE ** 2);
       return new Map([[2, (scope as Scope).tensor(data, shape)]]);
     });
-    const after = async (steps: number, small: number) => {
+    const trained = async (steps: number, small: number) => {
       const { tensors } = await trainDecoder(device, new Squares(small), { ...recipe, steps }, { network });
       return [...tensors.values()].map((tensor) => [...toFloat32(tensor)]);
     };
-    expect(await after(3, 1)).toEqual(await after(3, 0));
-    expect(await after(4, 1)).not.toEqual(await after(4, 0));
+    expect(await trained(3, 1)).toEqual(await trained(3, 0));
+    expect(await trained(4, 1)).not.toEqual(await trained(4, 0));
   });
 
   it.each([
