@@ -32,18 +32,20 @@ function backwardCase({ side, heads, headDim, window, shift }: Sizes): BenchCase
       const qkv = random(1, side, side, 3 * heads * headDim);
       const table = random((2 * window - 1) ** 2, heads);
       const gradient = random(1, side, side, heads * headDim);
+      const out = random(1, side, side, heads * headDim);
+      const logSums = random(1, side, side, heads);
       const attributes = { heads, window, shift, scale: headDim ** -0.5 };
       const size = side * side * heads * headDim;
       return {
         run() {
-          const statistics = windowAttentionStatistics(qkv, table, gradient, attributes);
+          const statistics = windowAttentionStatistics(out, gradient, logSums);
           windowAttentionGradient(qkv, table, gradient, statistics, attributes).dispose();
           windowAttentionTableGradient(qkv, table, gradient, statistics, attributes).dispose();
           statistics.dispose();
         },
-        // Products of rows per pair of tokens: 2 for the statistics, 3 for q, 4 for k and v, 2 for the table.
-        flops: 22 * size * window ** 2,
-        bytes: 28 * size,
+        // Products of rows per pair of tokens: 3 for q, 4 for k and v, 2 for the table.
+        flops: 18 * size * window ** 2,
+        bytes: 36 * size,
         dispose: () => scope.dispose(),
       };
     },

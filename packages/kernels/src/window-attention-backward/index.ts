@@ -12,8 +12,7 @@ import {
   queryTiled,
   type Sizes,
   statisticsScalar,
-  statisticsSubgroup,
-  statisticsTiled,
+  statisticsVector,
   tableBlocks,
   tableDiagonals,
   tableGather,
@@ -43,6 +42,8 @@ const needsVectors = ({ headDim }: WindowAttentionShape) =>
   headDims4.includes(headDim / 4)
     ? undefined
     : `takes head dimensions of ${headDims4.map((d) => 4 * d).join(', ')}`;
+const needsQuarters = ({ headDim }: { readonly headDim: number }) =>
+  headDim > 0 && headDim % 4 === 0 ? undefined : 'takes head dimensions in multiples of 4';
 const headDim4 = ({ headDim }: WindowAttentionShape) => ({ HEAD_DIM_4: headDim / 4 });
 const noConstants = () => ({});
 
@@ -61,10 +62,33 @@ const tiled = (kernel: PerToken['kernel']): PerToken => ({
 });
 const scalar = (kernel: PerToken['kernel']): PerToken => ({ name: 'scalar', kernel, constants: noConstants });
 
-export const windowAttentionStatisticsFamily: Family<WindowAttentionShape> = {
+/** Of every query of every head. */
+export interface WindowAttentionStatisticsShape {
+  readonly queries: number;
+  readonly headDim: number;
+}
+
+type StatisticsVariant = Variant<WindowAttentionStatisticsShape> & {
+  readonly params: (shape: WindowAttentionStatisticsShape) => Record<string, number>;
+};
+
+export const windowAttentionStatisticsFamily: Family<WindowAttentionStatisticsShape, StatisticsVariant> = {
   name: 'window-attention-statistics',
-  variants: [subgroup(statisticsSubgroup), tiled(statisticsTiled), scalar(statisticsScalar)],
-  prefer: preferSmallSubgroups,
+  variants: [
+    {
+      name: 'vector',
+      kernel: statisticsVector,
+      constants: noConstants,
+      refuses: needsQuarters,
+      params: ({ headDim }) => ({ head_dim_4: headDim / 4 }),
+    },
+    {
+      name: 'scalar',
+      kernel: statisticsScalar,
+      constants: noConstants,
+      params: ({ headDim }) => ({ head_dim: headDim }),
+    },
+  ],
 };
 
 export const windowAttentionQueryFamily: Family<WindowAttentionShape> = {
@@ -113,30 +137,44 @@ export const windowAttentionTableFamily: Family<WindowAttentionShape, TableVaria
       name: 'blocks',
       kernel: tableBlocks,
       constants: noConstants,
-      refuses: ({ headDim }) =>
-        headDim > 0 && headDim % 4 === 0 ? undefined : 'takes head dimensions in multiples of 4',
+      refuses: needsQuarters,
       ...ofPairs,
     },
     { ...scalar(tableScalar), ...ofPairs },
   ],
 };
 
+export interface WindowAttentionStatisticsBuffers {
+  /** Of the attention's result, and that result: [queries, headDim]. */
+  readonly gradient: GpuBuffer;
+  readonly out: GpuBuffer;
+  /** [queries], as `windowAttention` writes them. */
+  readonly logSums: GpuBuffer;
+  /** [queries, 2]. */
+  readonly statistics: GpuBuffer;
+}
+
 /**
- * Records what the gradients of `windowAttention` need of each query: statistics [images, height, width, heads, 2] =
- * (log Σ exp(score), Σ weight · (gradient · v)), the sums over the keys of its window. With these,
- * weight = exp(score − first) and the gradient of the score is weight · (gradient · v − second): no weights are stored
- * (Dao 2023, FlashAttention-2, §3.1).
+ * Records what the gradients of `windowAttention` need of each query: statistics [queries, 2] = (log Σ exp(score),
+ * Σ gradient · out). With these, weight = exp(score − first) and the gradient of the score is weight · (gradient · v −
+ * second): no weights are stored (Dao 2023, FlashAttention-2, §3.1).
  *
  * qkv has to fit one binding, as for all functions of this file.
  * @throws KernelError `kernel-forced`, AllocationError `binding-too-large`
  */
 export function windowAttentionStatistics(
   device: Device,
-  buffers: WindowAttentionBackwardBuffers,
-  shape: WindowAttentionShape,
+  { logSums, ...buffers }: WindowAttentionStatisticsBuffers,
+  shape: WindowAttentionStatisticsShape,
 ): void {
-  if (countWindows(shape) === 0) return;
-  record(device, pick(windowAttentionStatisticsFamily, device, shape), { ...buffers }, shape);
+  const { queries } = shape;
+  if (queries === 0) return;
+  const { kernel, constants, params } = pick(windowAttentionStatisticsFamily, device, shape);
+  device.dispatch(kernel, {
+    buffers: { ...buffers, log_sums: logSums },
+    params: { queries, ...params(shape) },
+    constants: constants(shape),
+  });
 }
 
 /**

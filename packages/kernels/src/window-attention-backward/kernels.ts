@@ -70,31 +70,36 @@ const perToken = {
 const scalarOperands = { qkv: read('f32'), table: read('f32'), gradient: read('f32') };
 const vectorOperands = { qkv: read('vec4f'), table: read('f32'), gradient: read('vec4f') };
 
-export const statisticsSubgroup = defineKernel({
-  ...perSubgroup,
-  name: 'window-attention-backward/statistics-subgroup',
-  source: shaders['window-attention-backward/statistics-subgroup.wgsl'],
-  bindings: { ...vectorOperands, statistics: write('vec2f') },
-  cost: cost(2, 16),
+const statisticsBindings = (element: 'f32' | 'vec4f') => ({
+  gradient: read(element),
+  out: read(element),
+  log_sums: read('f32'),
+  statistics: write('vec2f'),
+});
+const perQuery = {
+  workgroup: (): Grid => [64, 1, 1],
+  grid: ({ queries }: { queries: number }) => foldGrid(Math.ceil(queries / 64)),
+} as const;
+
+export const statisticsVector = defineKernel({
+  ...perQuery,
+  name: 'window-attention-backward/statistics-vector',
+  source: shaders['window-attention-backward/statistics-vector.wgsl'],
+  bindings: statisticsBindings('vec4f'),
+  params: { queries: 'u32', head_dim_4: 'u32' },
+  cost: ({ queries, head_dim_4 }) => ({
+    flops: 8 * queries * head_dim_4,
+    bytes: queries * (32 * head_dim_4 + 12),
+  }),
 });
 
 export const statisticsScalar = defineKernel({
-  ...perToken,
+  ...perQuery,
   name: 'window-attention-backward/statistics-scalar',
   source: shaders['window-attention-backward/statistics-scalar.wgsl'],
-  bindings: { ...scalarOperands, statistics: write('vec2f') },
-  check,
-  cost: cost(2, 16),
-});
-
-export const statisticsTiled = defineKernel({
-  ...perToken,
-  name: 'window-attention-backward/statistics-tiled',
-  source: shaders['window-attention-backward/statistics-tiled.wgsl'],
-  constants: { HEAD_DIM_4: headDims4 },
-  bindings: { ...vectorOperands, statistics: write('vec2f') },
-  check: checkVectors,
-  cost: cost(2, 16),
+  bindings: statisticsBindings('f32'),
+  params: { queries: 'u32', head_dim: 'u32' },
+  cost: ({ queries, head_dim }) => ({ flops: 2 * queries * head_dim, bytes: queries * (8 * head_dim + 12) }),
 });
 
 export const querySubgroup = defineKernel({

@@ -1,3 +1,4 @@
+import { AllocationError } from '../errors.ts';
 import { type Rows, rowsRange } from '../image-bands/index.ts';
 import { type Device, type Family, type GpuBuffer, pick, type Variant } from '../runtime/index.ts';
 import { shaders } from '../shaders.generated.ts';
@@ -13,6 +14,8 @@ export interface WindowAttentionBuffers {
   readonly table: GpuBuffer;
   /** [images, height, width, heads, headDim]. */
   readonly out: GpuBuffer;
+  /** [images, height, width, heads]: log Σ exp(score) of each query, which the gradients need. */
+  readonly logSums?: GpuBuffer | undefined;
 }
 
 /** The largest window: the shaders' arithmetic on token numbers is exact below 256 tokens. */
@@ -39,7 +42,13 @@ const params = {
 type Sizes = { readonly [K in keyof typeof params]: number };
 
 const libraries = { 'window-attention/geometry.wgsl': shaders['window-attention/geometry.wgsl'] };
-const vectorBindings = { qkv: read('vec4f'), table: read('f32'), out: write('vec4f') };
+const logSums = { LOG_SUMS: [false, true] };
+const vectorBindings = {
+  qkv: read('vec4f'),
+  table: read('f32'),
+  out: write('vec4f'),
+  log_sums: write('f32', 'LOG_SUMS'),
+};
 const tokensOf = ({ window }: Sizes) => window * window;
 const perQuery = (sizes: Sizes) => foldGrid(Math.ceil((sizes.windows * sizes.heads * tokensOf(sizes)) / 64));
 const cost = (sizes: Sizes) => {
@@ -62,7 +71,7 @@ export const windowAttentionSubgroup = defineKernel({
     ...libraries,
     'window-attention/subgroup-chunk.wgsl': shaders['window-attention/subgroup-chunk.wgsl'],
   },
-  constants: { HEAD_DIM_4: headDims4, ALIGNED: [false, true] },
+  constants: { HEAD_DIM_4: headDims4, ALIGNED: [false, true], ...logSums },
   features: ['subgroups'],
   bindings: vectorBindings,
   params,
@@ -77,7 +86,7 @@ export const windowAttentionTiled = defineKernel({
   name: 'window-attention/tiled',
   source: shaders['window-attention/tiled.wgsl'],
   libraries,
-  constants: { HEAD_DIM_4: headDims4 },
+  constants: { HEAD_DIM_4: headDims4, ...logSums },
   bindings: vectorBindings,
   params,
   workgroup: () => [64, 1, 1],
@@ -90,7 +99,8 @@ export const windowAttentionScalar = defineKernel({
   name: 'window-attention/scalar',
   source: shaders['window-attention/scalar.wgsl'],
   libraries,
-  bindings: { qkv: read('f32'), table: read('f32'), out: write('f32') },
+  constants: logSums,
+  bindings: { qkv: read('f32'), table: read('f32'), out: write('f32'), log_sums: write('f32', 'LOG_SUMS') },
   params,
   workgroup: () => [64, 1, 1],
   grid: perQuery,
@@ -102,6 +112,8 @@ const needsVectors = ({ headDim }: WindowAttentionShape) =>
   headDims4.includes(headDim / 4)
     ? undefined
     : `takes head dimensions of ${headDims4.map((d) => 4 * d).join(', ')}`;
+
+const noSums = { LOG_SUMS: false };
 
 type WindowAttentionVariant = Variant<WindowAttentionShape> & { readonly elementBytes: 4 | 16 };
 
@@ -123,18 +135,18 @@ export const windowAttentionFamily: Family<WindowAttentionShape, WindowAttention
     {
       name: 'subgroup',
       kernel: windowAttentionSubgroup,
-      constants: ({ headDim, window }) => ({ HEAD_DIM_4: headDim / 4, ALIGNED: window % 8 === 0 }),
+      constants: ({ headDim, window }) => ({ HEAD_DIM_4: headDim / 4, ALIGNED: window % 8 === 0, ...noSums }),
       refuses: needsVectors,
       elementBytes: 16,
     },
     {
       name: 'tiled',
       kernel: windowAttentionTiled,
-      constants: ({ headDim }) => ({ HEAD_DIM_4: headDim / 4 }),
+      constants: ({ headDim }) => ({ HEAD_DIM_4: headDim / 4, ...noSums }),
       refuses: needsVectors,
       elementBytes: 16,
     },
-    { name: 'scalar', kernel: windowAttentionScalar, constants: () => ({}), elementBytes: 4 },
+    { name: 'scalar', kernel: windowAttentionScalar, constants: () => noSums, elementBytes: 4 },
   ],
   prefer: preferSmallSubgroups,
 };
@@ -150,7 +162,8 @@ export const windowAttentionFamily: Family<WindowAttentionShape, WindowAttention
  *
  * A qkv larger than one binding is worked on in groups of images, else in rows of windows; the row of windows that
  * the shift wraps around the image's edge is then gathered into scratch memory and scattered from it.
- * @throws KernelError `kernel-forced`, AllocationError `binding-too-large` when one row of windows exceeds a binding
+ * @throws KernelError `kernel-forced`, AllocationError `binding-too-large` when one row of windows exceeds a binding, or
+ *   with `logSums` all of qkv
  */
 export function windowAttention(
   device: Device,
@@ -158,9 +171,18 @@ export function windowAttention(
   shape: WindowAttentionShape,
 ): void {
   const { images, height, width, heads, headDim } = shape;
-  if (images * height * width * heads * headDim === 0) return;
+  const queries = images * height * width * heads;
+  if (queries === 0 || (headDim === 0 && !buffers.logSums)) return;
   const variant = pick(windowAttentionFamily, device, shape);
-  for (const piece of windowPieces(shape, device.capabilities.limits)) {
+  const pieces = windowPieces(shape, device.capabilities.limits);
+  if (buffers.logSums && pieces.length > 1) {
+    throw new AllocationError(
+      'binding-too-large',
+      `window attention: q, k and v of ${images}×${height}×${width} pixels exceed one binding, and their gradient needs them in one`,
+      'Train on smaller crops or smaller batches.',
+    );
+  }
+  for (const piece of pieces) {
     if (piece.wraps) wrapped(device, variant, buffers, shape, piece);
     else straight(device, variant, buffers, shape, piece);
   }
@@ -169,7 +191,7 @@ export function windowAttention(
 function straight(
   device: Device,
   variant: WindowAttentionVariant,
-  { qkv, table, out }: WindowAttentionBuffers,
+  { qkv, table, out, logSums }: WindowAttentionBuffers,
   shape: WindowAttentionShape,
   piece: WindowPiece,
 ): void {
@@ -186,7 +208,7 @@ function straight(
   const target = rowsRange(out, rows, { height, rowBytes: outRow }, variant.elementBytes, limits);
   const columns = width / window;
   device.dispatch(variant.kernel, {
-    buffers: { qkv: source.range, table, out: target.range },
+    buffers: { qkv: source.range, table, out: target.range, log_sums: logSums },
     params: {
       windows: piece.images * piece.windowRows * columns,
       windows_y: piece.windowRows,
@@ -203,7 +225,7 @@ function straight(
       out_base: target.offset,
       scale,
     },
-    constants: variant.constants(shape),
+    constants: { ...variant.constants(shape), LOG_SUMS: logSums !== undefined },
   });
 }
 

@@ -1,6 +1,6 @@
 // Attention inside the windows of an image, with cyclic shift, as in SwinIR; geometry.wgsl says where windows lie.
-// qkv[pixel, part, head, d], part 0 q, 1 k, 2 v; table[(2·window − 1)², head]; out[pixel, head, d]. The head dimension
-// is HEAD_DIM_4 vec4.
+// qkv[pixel, part, head, d], part 0 q, 1 k, 2 v; table[(2·window − 1)², head]; out[pixel, head, d]; with LOG_SUMS also
+// log_sums[pixel, head], what the backward pass makes weights of scores with. The head dimension is HEAD_DIM_4 vec4.
 //
 // One workgroup is one subgroup of SUBGROUP_SIZE ≥ 4 lanes and computes 4·SUBGROUP_SIZE queries of one window and
 // head, four per lane, with q and the sums in registers. Keys come in chunks of eight: each lane loads the k and v
@@ -19,6 +19,7 @@
 // are the last once more and weigh 2^-1e30 = 0.
 
 const LANES_HOLD_KEYS: bool = false;
+const LN_2: f32 = 0.6931471805599453;
 
 // The lane's four queries and their sums over the keys so far.
 var<private> q0: array<vec4f, HEAD_DIM_4>;
@@ -122,6 +123,14 @@ fn main(
     if (stored.z) { out[out_at.z + d] = r2 * share.z; }
     if (stored.w) { out[out_at.w + d] = r3 * share.w; }
   }
+#if ${LOG_SUMS}
+  let sum_at = pixel * params.heads + head;
+  let log_sum = LN_2 * (largest + log2(total));
+  if (stored.x) { log_sums[sum_at.x] = log_sum.x; }
+  if (stored.y) { log_sums[sum_at.y] = log_sum.y; }
+  if (stored.z) { log_sums[sum_at.z] = log_sum.z; }
+  if (stored.w) { log_sums[sum_at.w] = log_sum.w; }
+#endif
 }
 
 // Keeps what step d has loaded if n is that step.

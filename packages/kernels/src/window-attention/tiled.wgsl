@@ -1,6 +1,6 @@
 // Attention inside the windows of an image, with cyclic shift, as in SwinIR; geometry.wgsl says where windows lie.
-// qkv[pixel, part, head, d], part 0 q, 1 k, 2 v; table[(2·window − 1)², head]; out[pixel, head, d]. The head dimension
-// is HEAD_DIM_4 vec4.
+// qkv[pixel, part, head, d], part 0 q, 1 k, 2 v; table[(2·window − 1)², head]; out[pixel, head, d]; with LOG_SUMS also
+// log_sums[pixel, head], what the backward pass makes weights of scores with. The head dimension is HEAD_DIM_4 vec4.
 //
 // One invocation computes one query of one head, with q and the sums in registers, over up to four keys of a window
 // row at a time. No subgroups, no workgroup memory, no barriers: runs on every device. Invocations beside each other
@@ -14,6 +14,7 @@
 // 2^-1e30 = 0. Invocations past the last query store nothing.
 
 const LOG2_E: f32 = 1.4426950408889634;
+const LN_2: f32 = 0.6931471805599453;
 const MASK: f32 = -100.0 * LOG2_E;
 const NEVER: f32 = -1e30;
 
@@ -76,6 +77,9 @@ fn main(
   if (query < queries) {
     let out_at = params.out_base + (own.pixel * params.heads + head) * HEAD_DIM_4;
     #unroll (n < HEAD_DIM_4) store(n, out_at, total);
+#if ${LOG_SUMS}
+    log_sums[own.pixel * params.heads + head] = LN_2 * (largest + log2(total));
+#endif
   }
 }
 

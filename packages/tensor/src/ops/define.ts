@@ -87,6 +87,8 @@ export interface Saves {
 export interface Vjp<A> {
   /** What is kept until the backward pass; a function where that depends on which gradients are wanted. */
   readonly saves: Saves | ((wanted: readonly boolean[], attributes: A) => Saves);
+  /** What the forward pass computes beside the result where the op is recorded, kept for the backward pass. */
+  readonly extra?: (inputs: Operands<TensorSpec>, attributes: A) => TensorSpec;
   /** Gradients of the inputs, f32 whatever these are, made with other ops; only those `wanted` are looked at. */
   run(context: VjpContext<A>): Operands<Tensor>;
   /** The same in float64, from the cotangent of the output. */
@@ -114,6 +116,8 @@ export interface VjpContext<A> {
   readonly specs: Operands<TensorSpec>;
   /** The saved output; undefined unless `saves.output`. */
   readonly output: Tensor | undefined;
+  /** What the forward pass has computed beside the output; undefined unless the vjp says what. */
+  readonly extra: Tensor | undefined;
   /** Of the output; f32. */
   readonly gradient: Tensor;
   readonly wanted: readonly boolean[];
@@ -124,6 +128,8 @@ export interface ForwardContext<A> {
   readonly device: Device;
   readonly inputs: Operands<OperandBuffer>;
   readonly out: OperandBuffer;
+  /** To be filled, too, where the op is recorded and its vjp wants it. */
+  readonly extra: OperandBuffer | undefined;
   readonly attributes: A;
 }
 
@@ -138,22 +144,30 @@ export interface OperandBuffer extends TensorSpec {
  */
 export function apply<A>(op: OpDefinition<A>, inputs: Operands<Tensor>, attributes: A): Tensor {
   const present = inputs.filter((tensor) => tensor !== undefined);
-  const operands = inputs.map((tensor) =>
-    tensor ? { shape: tensor.shape, dtype: tensor.dtype, buffer: tensor.buffer(op.name) } : undefined,
-  );
+  const operand = (tensor: Tensor) => ({
+    shape: tensor.shape,
+    dtype: tensor.dtype,
+    buffer: tensor.buffer(op.name),
+  });
+  const operands = inputs.map((tensor) => tensor && operand(tensor));
   const spec = op.infer(inputs, attributes);
   const scope = joinScopes(op.name, present);
   const tape = joinTapes(op.name, present);
   const vjp = isRecorded(inputs) ? requireVjp(op, inputs) : undefined;
   const result = scope.empty(spec.shape, spec.dtype, op.name);
+  const extraSpec = vjp?.extra?.(inputs, attributes);
+  const extra = extraSpec && scope.empty(extraSpec.shape, extraSpec.dtype, op.name);
   op.forward({
     device: scope.device,
     inputs: operands,
-    out: { ...spec, buffer: result.buffer(op.name) },
+    out: operand(result),
+    extra: extra && operand(extra),
     attributes,
   });
   if (!tape) return result;
-  return result.place(tape, vjp && record(tape, op.name, vjp, inputs, result, attributes));
+  const source = vjp && record(tape, op.name, vjp, { inputs, output: result, extra, attributes });
+  extra?.dispose();
+  return result.place(tape, source);
 }
 
 /** Whether an op of these operands goes on a tape, for the gradient of one of them. */
@@ -171,13 +185,19 @@ function requireVjp<A>({ name, vjp }: OpDefinition<A>, inputs: Operands<Tensor>)
 const noVjp = (message: string): AutogradError =>
   new AutogradError('autograd-no-vjp', message, 'Pass operand.detach() where no gradient should flow.');
 
+/** A call of an op, as the tape has it. */
+interface Recorded<A> {
+  readonly inputs: Operands<Tensor>;
+  readonly output: Tensor;
+  readonly extra: Tensor | undefined;
+  readonly attributes: A;
+}
+
 function record<A>(
   tape: Tape,
   name: string,
   vjp: Vjp<A>,
-  inputs: Operands<Tensor>,
-  output: Tensor,
-  attributes: A,
+  { inputs, output, extra, attributes }: Recorded<A>,
 ) {
   const keep = (tensor: Tensor | undefined) => tensor && new SavedTensor(name, tensor);
   const sources = inputs.map((input) => input?.source);
@@ -185,6 +205,7 @@ function record<A>(
   const saves = typeof vjp.saves === 'function' ? vjp.saves(wanted, attributes) : vjp.saves;
   const savedInputs = inputs.map((input, i) => (saves.inputs?.includes(i) ? keep(input) : undefined));
   const savedOutput = saves.output ? keep(output) : undefined;
+  const savedExtra = keep(extra);
   const specs = inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
   return tape.record({
     name,
@@ -195,6 +216,7 @@ function record<A>(
         inputs: savedInputs.map((input) => input?.borrow(scope)),
         specs,
         output: savedOutput?.borrow(scope),
+        extra: savedExtra?.borrow(scope),
         gradient,
         wanted,
         attributes,
@@ -208,6 +230,7 @@ function record<A>(
     release() {
       for (const input of savedInputs) input?.release();
       savedOutput?.release();
+      savedExtra?.release();
     },
   });
 }

@@ -78,8 +78,5 @@ export {
 export { unaryGradient } from './unary-gradient.ts';
 export { upsampleNearest2d } from './upsample-nearest.ts';
 export { type WindowAttentionAttributes, windowAttention } from './window-attention.ts';
-export {
-  windowAttentionGradient,
-  windowAttentionStatistics,
-  windowAttentionTableGradient,
-} from './window-attention-gradient.ts';
+export { windowAttentionGradient, windowAttentionTableGradient } from './window-attention-gradient.ts';
+export { windowAttentionStatistics } from './window-attention-statistics.ts';

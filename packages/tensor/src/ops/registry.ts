@@ -49,11 +49,8 @@ import { unaryOps } from './unary.ts';
 import { unaryGradientOp } from './unary-gradient.ts';
 import { upsampleNearest2dOp } from './upsample-nearest.ts';
 import { windowAttentionOp } from './window-attention.ts';
-import {
-  windowAttentionGradientOp,
-  windowAttentionStatisticsOp,
-  windowAttentionTableGradientOp,
-} from './window-attention-gradient.ts';
+import { windowAttentionGradientOp, windowAttentionTableGradientOp } from './window-attention-gradient.ts';
+import { windowAttentionStatisticsOp } from './window-attention-statistics.ts';
 
 /** Every op. The tests run all that is listed here. */
 // biome-ignore lint/suspicious/noExplicitAny: a list of ops with different attributes; each is used with its own samples only

@@ -7,11 +7,7 @@ import { attentionSizes, type WindowAttentionAttributes } from './window-attenti
 /** What a cotangent makes of one query, per key of its window, with bounds of what float32 is off by. */
 interface Change {
   readonly query: Query;
-  readonly logSum: number;
-  readonly logSumError: number;
-  readonly mean: number;
-  readonly meanError: number;
-  /** After the softmax, as the statistics have it. */
+  /** After the softmax. */
   readonly weights: readonly number[];
   readonly weightErrors: readonly number[];
   /** Gradients of the scores: weight · (gradient · v − mean). */
@@ -55,10 +51,12 @@ function eachChange(inputs: Backward, shape: WindowAttentionShape, visit: (chang
     const mean = given ? (given[at + 1] ?? 0) : weighted(query.weights, slopes);
     // A logarithm is off by 2⁻²¹ near 1 (WGSL).
     const logSumError = given ? 0 : shareError + 2 ** -21 + 4 * epsilon * Math.abs(logSum);
-    const meanTerms = slopes.map(
-      (slope, j) =>
-        ((onlineErrors[j] ?? 0) + shareError + sumError) * Math.abs(slope) + (slopeErrors[j] ?? 0),
-    );
+    // The mean is the product of the gradient with the attention's result, which has errors of its own: relative to the
+    // magnitudes of its terms.
+    const meanTerms = products.map((terms, j) => {
+      const magnitude = terms.reduce((sum, term) => sum + Math.abs(term), 0);
+      return ((onlineErrors[j] ?? 0) + shareError + sumError + dotError) * magnitude;
+    });
     const meanError = given ? 0 : weighted(query.weights, meanTerms);
 
     const weights = scores.map((score) => Math.exp(score - logSum));
@@ -74,42 +72,12 @@ function eachChange(inputs: Backward, shape: WindowAttentionShape, visit: (chang
     });
     visit({
       query,
-      logSum,
-      logSumError,
-      mean,
-      meanError,
       weights,
       weightErrors,
       changes: slopes.map((slope, j) => (weights[j] ?? 0) * (slope - mean)),
       changeErrors,
     });
   });
-}
-
-/** Per query (log Σ exp(score), Σ weight · (gradient · v)): [qkv, table, gradient] → [B, H, W, heads, 2]. */
-export function attentionStatistics(inputs: Backward, attributes: WindowAttentionAttributes): NdArray {
-  return perQuery(inputs, attributes, ({ logSum, mean }) => [logSum, mean]);
-}
-
-export function attentionStatisticsTolerance(
-  inputs: Backward,
-  attributes: WindowAttentionAttributes,
-): Float64Array {
-  return perQuery(inputs, attributes, ({ logSumError, meanError }) => [logSumError, meanError]).data;
-}
-
-function perQuery(
-  inputs: Backward,
-  attributes: WindowAttentionAttributes,
-  of: (change: Change) => readonly number[],
-): NdArray {
-  const shape = attentionSizes(required(inputs, 0).shape, attributes);
-  const { images, height, width, heads } = shape;
-  const data = new Float64Array(2 * images * height * width * heads);
-  eachChange(inputs, shape, (change) => {
-    data.set(of(change), 2 * (change.query.pixel * heads + change.query.head));
-  });
-  return { shape: [images, height, width, heads, 2], data };
 }
 
 interface Gradients {

@@ -64,14 +64,6 @@ export const vjpSamples: readonly Sample<WindowAttentionAttributes>[] = problems
 /** More windows than one invocation of the table's gradient takes at a time, by pairs of tokens and by diagonals. */
 const many = problem('several groups of windows', { headDim: 4, window: 8, heads: 64, columns: 5, shift: 3 });
 
-/** [qkv, table, gradient] of `windowAttentionStatistics`. */
-export const statisticsSamples: readonly Sample<WindowAttentionAttributes>[] = [...problems, ...more].map(
-  (each) => {
-    const { qkv, table, gradient } = shapes(each);
-    return { name: each.name, inputs: [qkv, table, gradient], attributes: attributes(each) };
-  },
-);
-
 /**
  * [qkv, table, gradient, statistics] of the gradient ops. The statistics are not those of qkv: what the ops compute of
  * them is defined for any, unless large scores meet a small sum.
@@ -90,24 +82,16 @@ function gradientSample(each: Problem): Sample<WindowAttentionAttributes> {
   return { name: each.name, inputs: [qkv, table, gradient, statistics], attributes: attributes(each) };
 }
 
-const fitting = shapes(problem('fitting', { headDim: 4, window: 4 }));
+const { qkv, table, gradient, statistics } = shapes(problem('fitting', { headDim: 4, window: 4 }));
 const plain: WindowAttentionAttributes = { heads: 1, window: 4, shift: 0, scale: 0.5 };
 
-/** Of the ops on [qkv, table, gradient], with statistics behind them where `withStatistics`. */
-export function gradientRefusals(withStatistics: boolean): readonly Refusal<WindowAttentionAttributes>[] {
-  const { qkv, table, gradient, statistics } = fitting;
-  const rest = withStatistics ? [statistics] : [];
-  const refusals: Refusal<WindowAttentionAttributes>[] = [
-    { code: 'shape-mismatch', inputs: [qkv, table, qkv, ...rest], attributes: plain },
-    { code: 'shape-mismatch', inputs: [qkv, [48, 1], gradient, ...rest], attributes: plain },
-    {
-      code: 'attribute-invalid',
-      inputs: [qkv, table, gradient, ...rest],
-      attributes: { ...plain, shift: 4 },
-    },
-  ];
-  if (withStatistics) {
-    refusals.push({ code: 'shape-mismatch', inputs: [qkv, table, gradient, gradient], attributes: plain });
-  }
-  return refusals;
-}
+export const gradientRefusals: readonly Refusal<WindowAttentionAttributes>[] = [
+  { code: 'shape-mismatch', inputs: [qkv, table, qkv, statistics], attributes: plain },
+  { code: 'shape-mismatch', inputs: [qkv, [48, 1], gradient, statistics], attributes: plain },
+  {
+    code: 'attribute-invalid',
+    inputs: [qkv, table, gradient, statistics],
+    attributes: { ...plain, shift: 4 },
+  },
+  { code: 'shape-mismatch', inputs: [qkv, table, gradient, gradient], attributes: plain },
+];

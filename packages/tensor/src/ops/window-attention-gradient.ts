@@ -1,11 +1,9 @@
 import {
   windowAttentionGradient as recordGradient,
-  windowAttentionStatistics as recordStatistics,
   windowAttentionTableGradient as recordTableGradient,
   ShapeError,
   windowAttentionKeyFamily,
   windowAttentionQueryFamily,
-  windowAttentionStatisticsFamily,
   windowAttentionTableFamily,
 } from '@lua-webgpu/kernels';
 import {
@@ -24,40 +22,13 @@ import {
   type Operands,
   required,
 } from './define.ts';
-import {
-  attentionGradients,
-  attentionGradientTolerances,
-  attentionStatistics,
-  attentionStatisticsTolerance,
-} from './window-attention-gradient-reference.ts';
+import { attentionGradients, attentionGradientTolerances } from './window-attention-gradient-reference.ts';
 import {
   gradientRefusals,
   gradientSamples,
-  statisticsSamples,
   tableGradientSamples,
 } from './window-attention-gradient-samples.ts';
 import { attentionSizes, inferAttention, type WindowAttentionAttributes } from './window-attention-shape.ts';
-
-export const windowAttentionStatisticsOp: OpDefinition<WindowAttentionAttributes> = {
-  name: 'windowAttentionStatistics',
-  families: [windowAttentionStatisticsFamily.name],
-
-  infer(inputs, attributes) {
-    checkOperands('windowAttentionStatistics', inputs, attributes);
-    return { shape: statisticsShape(required(inputs, 0).shape, attributes), dtype: 'f32' };
-  },
-
-  forward(context) {
-    const operands = buffersOf(context);
-    recordStatistics(context.device, { ...operands, statistics: context.out.buffer }, sizesOf(context));
-  },
-
-  reference: attentionStatistics,
-  samples: statisticsSamples,
-  refusals: gradientRefusals(false),
-  tolerance: attentionStatisticsTolerance,
-  vjp: firstOrder,
-};
 
 export const windowAttentionGradientOp: OpDefinition<WindowAttentionAttributes> = {
   name: 'windowAttentionGradient',
@@ -80,7 +51,7 @@ export const windowAttentionGradientOp: OpDefinition<WindowAttentionAttributes> 
 
   reference: (inputs, attributes) => attentionGradients(inputs, attributes).qkv,
   samples: gradientSamples,
-  refusals: gradientRefusals(true),
+  refusals: gradientRefusals,
   tolerance: (inputs, attributes) => attentionGradientTolerances(inputs, attributes).qkv.data,
   vjp: firstOrder,
 };
@@ -106,7 +77,7 @@ export const windowAttentionTableGradientOp: OpDefinition<WindowAttentionAttribu
 
   reference: (inputs, attributes) => attentionGradients(inputs, attributes).table,
   samples: tableGradientSamples,
-  refusals: gradientRefusals(true),
+  refusals: gradientRefusals,
   tolerance: (inputs, attributes) => attentionGradientTolerances(inputs, attributes).table.data,
   vjp: firstOrder,
 };
@@ -153,23 +124,10 @@ function checkOperand(op: string, name: string, operand: TensorSpec, shape: Shap
 }
 
 /**
- * What the gradients of `windowAttention(qkv, table, attributes)` need of each query, given the gradient of its result
- * [B, H, W, heads·d]: [B, H, W, heads, 2] = (log Σ exp(score), Σ weight · (gradient · v)), the sums over the keys of
- * the query's window (Dao 2023, FlashAttention-2, §3.1). It replaces the attention weights, which are computed again.
- * qkv has to fit one binding.
+ * Gradient of qkv, with the statistics of the same operands (`windowAttentionStatistics`). qkv has to fit one binding.
  * @throws ShapeError `shape-mismatch`, `shape-rank`, `dtype-mismatch`, `attribute-invalid`, AllocationError
- *   `binding-too-large`, as all ops of this file
+ *   `binding-too-large`, as both ops of this file
  */
-export function windowAttentionStatistics(
-  qkv: Tensor,
-  table: Tensor,
-  gradient: Tensor,
-  attributes: WindowAttentionAttributes,
-): Tensor {
-  return apply(windowAttentionStatisticsOp, [qkv, table, gradient], attributes);
-}
-
-/** Gradient of qkv, with the statistics of the same operands. */
 export function windowAttentionGradient(
   qkv: Tensor,
   table: Tensor,

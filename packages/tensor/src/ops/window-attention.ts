@@ -14,9 +14,9 @@ export const windowAttentionOp: OpDefinition<WindowAttentionAttributes> = {
   families: [windowAttentionFamily.name],
   infer: (inputs, attributes) => inferAttention('windowAttention', inputs, attributes),
 
-  forward({ device, inputs, out, attributes }) {
+  forward({ device, inputs, out, extra, attributes }) {
     const [qkv, table] = [required(inputs, 0), required(inputs, 1)];
-    const buffers = { qkv: qkv.buffer, table: table.buffer, out: out.buffer };
+    const buffers = { qkv: qkv.buffer, table: table.buffer, out: out.buffer, logSums: extra?.buffer };
     record(device, buffers, attentionSizes(qkv.shape, attributes));
   },
 
@@ -26,11 +26,14 @@ export const windowAttentionOp: OpDefinition<WindowAttentionAttributes> = {
   tolerance: attentionTolerance,
 
   vjp: {
-    saves: { inputs: [0, 1] },
+    saves: { inputs: [0, 1], output: true },
+    /** log Σ exp(score) of each query. */
+    extra: ([qkv], { heads }) => ({ shape: [...(qkv?.shape ?? []).slice(0, 3), heads], dtype: 'f32' }),
 
-    run({ ops, inputs, gradient, wanted, attributes }) {
+    run({ ops, inputs, output, extra, gradient, wanted, attributes }) {
       const [qkv, table] = [required(inputs, 0), required(inputs, 1)];
-      const statistics = ops.windowAttentionStatistics(qkv, table, gradient, attributes);
+      const [out, logSums] = [required([output], 0), required([extra], 0)];
+      const statistics = ops.windowAttentionStatistics(out, gradient, logSums);
       const operands = [qkv, table, gradient, statistics, attributes] as const;
       return [
         wanted[0] ? ops.windowAttentionGradient(...operands) : undefined,
