@@ -20,13 +20,15 @@ import {
 import { shaders } from '../shaders.generated.ts';
 import { defineKernel, type Grid, read, write } from '../wgsl/index.ts';
 
-/** out[rows, n] = activation(a[rows, k] · b[k, n] + bias[n]). Rows may be any number of leading dimensions. */
+/** out[rows, n] = activation(a[rows, k] · b[k, n] + bias[n] + addend[rows, n]). Rows may be any number of leading dimensions. */
 export interface MatmulShape {
   readonly rows: number;
   readonly k: number;
   readonly n: number;
   readonly bias: boolean;
   readonly activation: Activation;
+  /** Whether something is added to the product, as the input of a residual block to its branch. */
+  readonly addend?: boolean;
   /** Whether b is [n, k]. */
   readonly transposed?: boolean;
 }
@@ -35,11 +37,17 @@ export interface MatmulBuffers {
   readonly a: GpuBuffer;
   readonly b: GpuBuffer;
   readonly bias?: GpuBuffer | undefined;
+  readonly addend?: GpuBuffer | undefined;
   readonly out: GpuBuffer;
 }
 
-/** A transposed b is for gradients, which have neither bias nor activation; the constants allow both. */
-const constants = { HAS_BIAS: [false, true], ACTIVATION: activationCodes, TRANSPOSED: [false, true] };
+/** A transposed b is for gradients, which have neither bias nor activation nor addend; the constants allow them. */
+const constants = {
+  HAS_BIAS: [false, true],
+  HAS_ADDEND: [false, true],
+  ACTIVATION: activationCodes,
+  TRANSPOSED: [false, true],
+};
 const vectorLibraries = {
   ...activationLibrary,
   ...combineLibrary,
@@ -49,6 +57,7 @@ const vectorBindings = {
   a: read('vec4f'),
   b: read('vec4f'),
   bias: read('vec4f', 'HAS_BIAS'),
+  addend: read('vec4f', 'HAS_ADDEND'),
   out: write('vec4f'),
 };
 const vectorParams = { rows: 'u32', k4: 'u32', n4: 'u32', slope: 'f32' } as const;
@@ -93,15 +102,22 @@ export const matmulScalar = defineKernel({
   source: shaders['matmul/scalar.wgsl'],
   libraries: activationLibrary,
   constants,
-  bindings: { a: read('f32'), b: read('f32'), bias: read('f32', 'HAS_BIAS'), out: write('f32') },
+  bindings: {
+    a: read('f32'),
+    b: read('f32'),
+    bias: read('f32', 'HAS_BIAS'),
+    addend: read('f32', 'HAS_ADDEND'),
+    out: write('f32'),
+  },
   params: { rows: 'u32', k: 'u32', n: 'u32', slope: 'f32' },
   workgroup: () => [8, 8, 1],
   grid: ({ rows, n }) => [Math.ceil(n / 8), Math.ceil(rows / 8), 1],
   cost: ({ rows, k, n }) => cost(rows, k, n),
 });
 
-const constantsOf = ({ bias, activation, transposed = false }: MatmulShape) => ({
+const constantsOf = ({ bias, activation, addend = false, transposed = false }: MatmulShape) => ({
   HAS_BIAS: bias,
+  HAS_ADDEND: addend,
   TRANSPOSED: transposed,
   ACTIVATION: encodeActivation(activation).code,
 });
@@ -139,17 +155,23 @@ export const matmulFamily: Family<MatmulShape, MatmulVariant> = {
 const maxRows = 65_535 * 8;
 
 /**
- * Records out = activation(a · b + bias), in row bands where an operand exceeds one binding.
+ * Records out = activation(a · b + bias + addend), in row bands where an operand exceeds one binding.
  * @throws KernelError `kernel-forced`, AllocationError `binding-too-large`
  */
 export function matmul(device: Device, buffers: MatmulBuffers, shape: MatmulShape): void {
   const { rows, k, n, activation } = shape;
   if (rows === 0 || n === 0) return;
   const variant = pick(matmulFamily, device, shape);
-  const { a, b, bias, out } = buffers;
+  const { a, b, bias, addend, out } = buffers;
   for (const band of rowBands('matmul', rows, [4 * k, 4 * n], device.capabilities.limits, maxRows)) {
     device.dispatch(variant.kernel, {
-      buffers: { a: bandRange(a, band, 4 * k), b, bias, out: bandRange(out, band, 4 * n) },
+      buffers: {
+        a: bandRange(a, band, 4 * k),
+        b,
+        bias,
+        addend: addend && bandRange(addend, band, 4 * n),
+        out: bandRange(out, band, 4 * n),
+      },
       params: { rows: band.count, slope: encodeActivation(activation).slope, ...variant.params(shape) },
       constants: variant.constants(shape),
     });

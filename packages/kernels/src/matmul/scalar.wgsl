@@ -1,4 +1,5 @@
-// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n]), row-major, any k and n; b is [n, k] where TRANSPOSED.
+// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n] + addend[rows, n]), row-major, any k and n; b is [n, k] where
+// TRANSPOSED.
 //
 // One invocation per output element. Exists for sizes that are not multiples of 4; the model's are.
 // Accumulation in f32, k ascending; k = 0 gives the bias alone.
@@ -21,5 +22,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #if ${HAS_BIAS}
   sum += bias[column];
 #endif
-  out[row * params.n + column] = activate(vec4f(sum), params.slope).x;
+  let at = row * params.n + column;
+#if ${HAS_ADDEND}
+  sum += addend[at];
+#endif
+  out[at] = activate(vec4f(sum), params.slope).x;
 }

@@ -1,4 +1,5 @@
-// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n]), row-major, n and k multiples of 4; b is [n, k] where TRANSPOSED.
+// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n] + addend[rows, n]), row-major, n and k multiples of 4; b is [n, k]
+// where TRANSPOSED.
 //
 // One workgroup is one subgroup of SUBGROUP_SIZE lanes and computes ROWS rows × SUBGROUP_SIZE vec4 columns. For every
 // vec4 of k the lanes together load the rows' values once (ROWS / SUBGROUP_SIZE loads each) and hand them round
@@ -43,6 +44,10 @@ fn store(row: u32, column: u32, sum: vec4f) {
 #if ${HAS_BIAS}
     value += bias[column];
 #endif
-    out[row * params.n4 + column] = activate(value, params.slope);
+    let at = row * params.n4 + column;
+#if ${HAS_ADDEND}
+    value += addend[at];
+#endif
+    out[at] = activate(value, params.slope);
   }
 }

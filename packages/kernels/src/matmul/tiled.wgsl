@@ -1,4 +1,5 @@
-// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n]), row-major, n and k multiples of 4; b is [n, k] where TRANSPOSED.
+// out[rows, n] = activate(a[rows, k] · b[k, n] + bias[n] + addend[rows, n]), row-major, n and k multiples of 4; b is [n, k]
+// where TRANSPOSED.
 //
 // Each invocation computes 8 rows × one vec4 of columns in registers; a workgroup is 8 × 8 invocations, 64 rows ×
 // 32 columns. No subgroups, no workgroup memory, no barriers: runs on every device.
@@ -35,6 +36,10 @@ fn store(row: u32, column: u32, sum: vec4f) {
 #if ${HAS_BIAS}
     value += bias[column];
 #endif
-    out[row * params.n4 + column] = activate(value, params.slope);
+    let at = row * params.n4 + column;
+#if ${HAS_ADDEND}
+    value += addend[at];
+#endif
+    out[at] = activate(value, params.slope);
   }
 }

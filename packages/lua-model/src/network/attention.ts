@@ -46,14 +46,14 @@ export class WindowAttention extends Module {
     return { relative_position_index: () => relativePositionIndex(this.#window) };
   }
 
-  /** x [B, H, W, dim] → [B, H, W, dim], H and W multiples of the window. */
-  forward(x: Tensor): Tensor {
+  /** x [B, H, W, dim] → [B, H, W, dim], H and W multiples of the window, plus `addend`. */
+  forward(x: Tensor, addend?: Tensor): Tensor {
     const attended = windowAttention(this.qkv.forward(x), this.table.tensor, {
       heads: this.#heads,
       window: this.#window,
       shift: this.#shift,
       scale: this.#scale,
     });
-    return this.proj.forward(attended);
+    return this.proj.forward(attended, { addend });
   }
 }

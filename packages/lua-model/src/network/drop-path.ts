@@ -1,4 +1,4 @@
-import { type DropoutOptions, stochasticDepth, type Tensor } from '@lua-webgpu/tensor';
+import { add, type DropoutOptions, stochasticDepth, type Tensor } from '@lua-webgpu/tensor';
 
 /**
  * Stochastic depth of one forward pass in training (Huang et al. 2016, arXiv 1603.09382, as SwinIR's `drop_path_rate`).
@@ -32,7 +32,15 @@ export function dropOfBlock(
   return p === 0 ? undefined : { p, seed, step, firstSample, stream: stream + 2 * index };
 }
 
-/** The first (0) or second (1) residual branch of a block, without the samples that skip it. */
-export function dropped(branch: Tensor, drop: BlockDrop | undefined, which: 0 | 1): Tensor {
-  return drop ? stochasticDepth(branch, { ...drop, stream: drop.stream + which }) : branch;
+/**
+ * x plus the first (0) or second (1) residual branch of a block, without the samples that skip it. `branch` ends in the
+ * addition where no sample does.
+ */
+export function residual(
+  x: Tensor,
+  branch: (addend?: Tensor) => Tensor,
+  drop: BlockDrop | undefined,
+  which: 0 | 1,
+): Tensor {
+  return drop ? add(x, stochasticDepth(branch(), { ...drop, stream: drop.stream + which })) : branch(x);
 }

@@ -1,5 +1,4 @@
 import {
-  add,
   type FileTensor,
   LayerNorm,
   Linear,
@@ -10,7 +9,7 @@ import {
 } from '@lua-webgpu/tensor';
 import { WindowAttention } from './attention.ts';
 import { attentionMask } from './buffers.ts';
-import { type BlockDrop, dropped } from './drop-path.ts';
+import { type BlockDrop, residual } from './drop-path.ts';
 
 export interface SwinBlockOptions {
   readonly dim: number;
@@ -39,8 +38,9 @@ class Mlp extends Module {
     return { fc1: this.fc1, fc2: this.fc2 };
   }
 
-  forward(x: Tensor): Tensor {
-    return this.fc2.forward(this.fc1.forward(x, { kind: 'gelu' }));
+  /** What the layers make of x, plus `addend`. */
+  forward(x: Tensor, addend?: Tensor): Tensor {
+    return this.fc2.forward(this.fc1.forward(x, { activation: { kind: 'gelu' } }), { addend });
   }
 }
 
@@ -74,11 +74,12 @@ export class SwinBlock extends Module {
 
   /** x [B, H, W, dim] → the same shape. `drop` is what samples may skip in training. */
   forward(x: Tensor, drop?: BlockDrop): Tensor {
+    const { norm1, attn, norm2, mlp } = this;
     return scoped(x, (input) => {
       const attended = scoped(input, (t) =>
-        add(t, dropped(this.attn.forward(this.norm1.forward(t)), drop, 0)),
+        residual(t, (addend) => attn.forward(norm1.forward(t), addend), drop, 0),
       );
-      return add(attended, dropped(this.mlp.forward(this.norm2.forward(attended)), drop, 1));
+      return residual(attended, (addend) => mlp.forward(norm2.forward(attended), addend), drop, 1);
     });
   }
 }

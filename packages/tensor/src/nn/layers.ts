@@ -8,7 +8,13 @@ import { truncatedNormal, uniform } from './random.ts';
 const zeros = (_seed: number, _name: string, count: number) => new Float32Array(count);
 const ones = (_seed: number, _name: string, count: number) => new Float32Array(count).fill(1);
 
-/** y = activation(x · Wᵀ + b) over the last axis. Weights start truncated normal (std 0.02), biases 0. */
+export interface LinearOptions {
+  readonly activation?: Activation;
+  /** Added before the activation, [..., out]: the input of a residual block to its last layer. */
+  readonly addend?: Tensor | undefined;
+}
+
+/** y = activation(x · Wᵀ + b + addend) over the last axis. Weights start truncated normal (std 0.02), biases 0. */
 export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
@@ -26,8 +32,8 @@ export class Linear extends Module {
   }
 
   /** x [..., in] → [..., out] */
-  forward(x: Tensor, activation?: Activation): Tensor {
-    return matmul(x, this.weight.tensor, { bias: this.bias.tensor, ...(activation && { activation }) });
+  forward(x: Tensor, options: LinearOptions = {}): Tensor {
+    return matmul(x, this.weight.tensor, { bias: this.bias.tensor, ...options });
   }
 }
 

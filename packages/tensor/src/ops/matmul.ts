@@ -1,5 +1,13 @@
 import { type Activation, matmulFamily, matmul as recordMatmul, ShapeError } from '@lua-webgpu/kernels';
-import { elements, formatShape, requireDType, requireRank, sizeOf, type Tensor } from '../core/index.ts';
+import {
+  elements,
+  formatShape,
+  requireDType,
+  requireRank,
+  sameShape,
+  sizeOf,
+  type Tensor,
+} from '../core/index.ts';
 import { activate, activationGain } from './activation.ts';
 import { apply, type NdArray, type OpDefinition, type Operands, required, type Sample } from './define.ts';
 import { requireLinear, withActivation } from './fused-activation.ts';
@@ -24,6 +32,10 @@ const samples: readonly Sample<MatmulAttributes>[] = [
   { name: 'one', inputs: [[1], [1, 1], [1]], attributes: none },
   { name: 'no rows', inputs: [[0, 4], [4, 4], undefined], attributes: none },
   { name: 'no columns', inputs: [[4, 4], [4, 0], undefined], attributes: none },
+  { name: 'addend', inputs: [[33, 60], [60, 60], [60], [33, 60]], attributes: none },
+  { name: 'addend, activation', inputs: [[2, 7, 12], [12, 8], undefined, [2, 7, 8]], attributes: gelu },
+  { name: 'addend, odd sizes', inputs: [[7, 5], [5, 3], [3], [7, 3]], attributes: leaky },
+  { name: 'addend, linear, odd sizes', inputs: [[7, 5], [5, 3], undefined, [7, 3]], attributes: none },
   { name: 'k = 0 leaves the bias', inputs: [[4, 0], [0, 4], [4]], attributes: none },
 ];
 
@@ -34,8 +46,8 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
   infer(inputs) {
     const a = required(inputs, 0);
     const b = required(inputs, 1);
-    const bias = inputs[2];
-    for (const [name, operand] of Object.entries({ a, b, bias })) {
+    const [, , bias, addend] = inputs;
+    for (const [name, operand] of Object.entries({ a, b, bias, addend })) {
       if (operand) requireDType('matmul', name, operand.dtype, 'f32');
     }
     requireRank('matmul', 'b', b.shape, 2);
@@ -54,22 +66,32 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
         `Pass a bias of shape [${n}].`,
       );
     }
-    return { shape: [...a.shape.slice(0, -1), n], dtype: 'f32' };
+    const shape = [...a.shape.slice(0, -1), n];
+    if (addend && !sameShape(addend.shape, shape)) {
+      throw new ShapeError(
+        'shape-mismatch',
+        `matmul: addend ${formatShape(addend.shape)} is not ${formatShape(shape)}, the shape of the product`,
+        `Pass an addend of shape ${formatShape(shape)}.`,
+      );
+    }
+    return { shape, dtype: 'f32' };
   },
 
   forward({ device, inputs, out, attributes }) {
     const a = required(inputs, 0);
     const b = required(inputs, 1);
+    const [, , bias, addend] = inputs;
     const [k = 0, n = 0] = b.shape;
     recordMatmul(
       device,
-      { a: a.buffer, b: b.buffer, bias: inputs[2]?.buffer, out: out.buffer },
+      { a: a.buffer, b: b.buffer, bias: bias?.buffer, addend: addend?.buffer, out: out.buffer },
       {
         rows: elements(a.shape.slice(0, -1)),
         k,
         n,
-        bias: inputs[2] !== undefined,
+        bias: bias !== undefined,
         activation: attributes.activation,
+        ...(addend && { addend: true }),
       },
     );
   },
@@ -85,6 +107,7 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
     { code: 'shape-mismatch', inputs: [[3, 4], [5, 8], undefined], attributes: none },
     { code: 'shape-mismatch', inputs: [[3, 4], [4, 8], [7]], attributes: none },
     { code: 'shape-mismatch', inputs: [[], [4, 8], undefined], attributes: none },
+    { code: 'shape-mismatch', inputs: [[3, 4], [4, 8], undefined, [8]], attributes: none },
     { code: 'shape-rank', inputs: [[3, 4], [4], undefined], attributes: none },
   ],
 
@@ -112,22 +135,21 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
         wanted[0] ? ops.matmulTransposed(gradient, b) : undefined,
         wanted[1] ? weightGradient() : undefined,
         wanted[2] ? ops.sum(rows, { axes: [0] }) : undefined,
+        wanted[3] ? gradient : undefined,
       ];
     },
 
     samples: samples.filter(({ attributes }) => attributes === none),
 
-    reference: (inputs, _, cotangent) =>
-      products(required(inputs, 0), required(inputs, 1), cotangent, inputs[2] !== undefined),
+    reference: gradients,
 
-    tolerance(inputs, _, cotangent) {
-      const a = absolute(required(inputs, 0));
-      const b = absolute(required(inputs, 1));
-      const rows = elements(a.shape.slice(0, -1));
-      const lengths = [b.shape[1] as number, rows, rows];
-      return products(a, b, absolute(cotangent), inputs[2] !== undefined).map(
-        (sums, i) => sums && reductionBound((lengths[i] as number) + 1, sums),
-      );
+    tolerance(inputs, attributes, cotangent) {
+      const rows = elements(required(inputs, 0).shape.slice(0, -1));
+      const magnitudes = inputs.map((input) => input && absolute(input));
+      const [a, b, bias] = gradients(magnitudes, attributes, absolute(cotangent));
+      const bound = (sums: NdArray | undefined, length: number) => sums && reductionBound(length + 1, sums);
+      // The gradient of the addend is the cotangent itself.
+      return [bound(a, required(inputs, 1).shape[1] as number), bound(b, rows), bound(bias, rows), 0];
     },
   },
 };
@@ -142,8 +164,9 @@ const pointwise = {
 /** [..., channels] as an image of one row. */
 const asRow = (x: Tensor, channels: number) => x.reshape([1, 1, elements(x.shape.slice(0, -1)), channels]);
 
-/** g·bᵀ, aᵀ·g and the column sums of g. */
-function products(a: NdArray, b: NdArray, g: NdArray, bias: boolean): Operands<NdArray> {
+/** g·bᵀ, aᵀ·g, the column sums of g, and g. */
+function gradients(inputs: Operands<NdArray>, _: MatmulAttributes, g: NdArray): Operands<NdArray> {
+  const [a, b] = [required(inputs, 0), required(inputs, 1)];
   const [k = 0, n = 0] = b.shape;
   const rows = elements(a.shape.slice(0, -1));
   const da = new Float64Array(rows * k);
@@ -162,20 +185,21 @@ function products(a: NdArray, b: NdArray, g: NdArray, bias: boolean): Operands<N
   return [
     { shape: a.shape, data: da },
     { shape: b.shape, data: db },
-    bias ? { shape: [n], data: dbias } : undefined,
+    inputs[2] && { shape: [n], data: dbias },
+    inputs[3] && g,
   ];
 }
 
 function product(inputs: Operands<NdArray>): NdArray {
   const a = required(inputs, 0);
   const b = required(inputs, 1);
-  const bias = inputs[2];
+  const [, , bias, addend] = inputs;
   const [k = 0, n = 0] = b.shape;
   const rows = elements(a.shape.slice(0, -1));
   const data = new Float64Array(rows * n);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < n; column++) {
-      let sum = bias?.data[column] ?? 0;
+      let sum = (bias?.data[column] ?? 0) + (addend?.data[row * n + column] ?? 0);
       for (let i = 0; i < k; i++) sum += (a.data[row * k + i] ?? 0) * (b.data[i * n + column] ?? 0);
       data[row * n + column] = sum;
     }
@@ -184,16 +208,15 @@ function product(inputs: Operands<NdArray>): NdArray {
 }
 
 /**
- * activation(a · b + bias): a [..., k], b [k, n], bias [n] → [..., n].
+ * activation(a · b + bias + addend): a [..., k], b [k, n], bias [n], addend [..., n] → [..., n].
  * @throws ShapeError `shape-mismatch`, `shape-rank`, `dtype-mismatch`
  */
 export function matmul(
   a: Tensor,
   b: Tensor,
-  options: { bias?: Tensor | undefined; activation?: Activation } = {},
+  options: { bias?: Tensor | undefined; addend?: Tensor | undefined; activation?: Activation } = {},
 ): Tensor {
-  const { bias, activation = { kind: 'none' } } = options;
-  return withActivation([a, b, bias], activation, (fused) =>
-    apply(matmulOp, [a, b, bias], { activation: fused }),
-  );
+  const { bias, addend, activation = { kind: 'none' } } = options;
+  const operands = [a, b, bias, addend];
+  return withActivation(operands, activation, (fused) => apply(matmulOp, operands, { activation: fused }));
 }
