@@ -1,9 +1,4 @@
-import {
-  openScope,
-  windowAttentionGradient,
-  windowAttentionStatistics,
-  windowAttentionTableGradient,
-} from '@lua-webgpu/tensor';
+import { openScope, windowAttentionGradients, windowAttentionStatistics } from '@lua-webgpu/tensor';
 import type { BenchCase } from '../case.ts';
 
 interface Sizes {
@@ -38,13 +33,13 @@ function backwardCase({ side, heads, headDim, window, shift }: Sizes): BenchCase
       const size = side * side * heads * headDim;
       return {
         run() {
-          const statistics = windowAttentionStatistics(out, gradient, logSums);
-          windowAttentionGradient(qkv, table, gradient, statistics, attributes).dispose();
-          windowAttentionTableGradient(qkv, table, gradient, statistics, attributes).dispose();
-          statistics.dispose();
+          using statistics = windowAttentionStatistics(out, gradient, logSums);
+          const gradients = windowAttentionGradients(qkv, table, gradient, statistics, attributes);
+          gradients.qkv.dispose();
+          gradients.table.dispose();
         },
-        // Products of rows per pair of tokens: 3 for q, 4 for k and v, 2 for the table.
-        flops: 18 * size * window ** 2,
+        // Products of rows per pair of tokens: 3 for q and the table, 4 for k and v.
+        flops: 14 * size * window ** 2,
         bytes: 36 * size,
         dispose: () => scope.dispose(),
       };

@@ -4,7 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { type Device, type Family, families, LuaWebGpuError } from '@lua-webgpu/kernels';
-import { apply, type NdArray, type OpDefinition, openScope, type Sample } from '@lua-webgpu/tensor';
+import {
+  apply,
+  applyBoth,
+  type NdArray,
+  type OpDefinition,
+  openScope,
+  type Sample,
+} from '@lua-webgpu/tensor';
 import { expectWithin, materialise } from './compare.ts';
 import { upload } from './tensors.ts';
 
@@ -50,8 +57,13 @@ export function oncePerSample<T>(
 
 const referenceOf = oncePerSample((op, sample, index) => {
   const inputs = sample.inputs.map((input, position) => materialise(input, 100 * index + position + 1));
-  const expected = op.reference(inputs, sample.attributes);
-  return { inputs, expected, bound: op.tolerance(inputs, sample.attributes, expected) };
+  const of = ({ reference, tolerance }: Pick<AnyOp, 'reference' | 'tolerance'>, what: string) => {
+    const expected = reference(inputs, sample.attributes);
+    return { what, expected, bound: tolerance(inputs, sample.attributes, expected) };
+  };
+  const alone = of(op, '');
+  const both = op.second && [{ ...alone, what: ', beside the second' }, of(op.second, ', second result')];
+  return { inputs, results: [alone, ...(both ?? [])] };
 });
 
 /**
@@ -67,17 +79,22 @@ export async function checkForward(
   let ran = 0;
   for (const [index, sample] of op.samples.entries()) {
     const what = `${label} ${sample.name ?? `sample ${index}`}`;
-    const { inputs, expected, bound } = referenceOf(op, sample, index);
+    const { inputs, results } = referenceOf(op, sample, index);
     using scope = openScope(device);
     const run = async () => {
       const tensors = inputs.map((input, i) => input && upload(scope, input, op.inputDTypes?.[i]));
-      return await apply(op, tensors, sample.attributes).read();
+      const alone = await apply(op, tensors, sample.attributes).read();
+      if (!op.second) return [alone];
+      const { result, second } = applyBoth(op, tensors, sample.attributes);
+      return [alone, await result.read(), await second.read()];
     };
     try {
       const first = await run();
-      expectWithin(first, expected, bound, what);
+      for (const [i, { what: which, expected, bound }] of results.entries()) {
+        expectWithin(first[i] ?? [], expected, bound, `${what}${which}`);
+      }
       for (let repeat = 0; repeat < 2; repeat++) {
-        assert.deepEqual(bits(await run()), bits(first), `${what}: the same bits again`);
+        assert.deepEqual((await run()).map(bits), first.map(bits), `${what}: the same bits again`);
       }
       ran += 1;
     } catch (error) {

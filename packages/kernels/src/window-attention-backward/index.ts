@@ -108,6 +108,8 @@ interface TableVariant extends PerToken {
   readonly sums: (window: number) => number;
   /** Groups of windows that keep a device busy. */
   readonly groups: (shape: WindowAttentionShape) => number;
+  /** Whether its kernel gives the gradient of q, as the subgroup variant of that family does. */
+  readonly givesQueries: boolean;
   /** From the sums over all groups to the table. */
   readonly gather: typeof tableGather | typeof tableGatherDiagonals;
 }
@@ -118,6 +120,7 @@ const [enough, enoughSmall] = [32_768, 512];
 const ofPairs = {
   sums: (window: number) => window ** 4,
   groups: ({ heads, window }: WindowAttentionShape) => Math.ceil((16 * enough) / (heads * window ** 4)),
+  givesQueries: false,
   gather: tableGather,
 };
 
@@ -131,6 +134,7 @@ export const windowAttentionTableFamily: Family<WindowAttentionShape, TableVaria
       refuses: (shape) => (shape.window % 8 === 0 ? needsVectors(shape) : 'takes windows in multiples of 8'),
       sums: diagonalSums,
       groups: ({ heads, window }) => Math.ceil((32 * enoughSmall) / (heads * window ** 2)),
+      givesQueries: true,
       gather: tableGatherDiagonals,
     },
     {
@@ -193,31 +197,62 @@ export function windowAttentionGradient(
 }
 
 /**
- * Records the gradient of the bias table, `out` [(2·window − 1)², heads], in three sums of fixed order: per group of
- * windows, for each pair of tokens or for what pairs beside each other share; over the groups; and over all that shares
- * an entry.
+ * Records the gradients of q, k and v, `out` laid out as qkv, and of the bias table, `tableOut` [(2·window − 1)², heads].
+ * The latter is three sums of fixed order: per group of windows, for each pair of tokens or for what pairs beside each
+ * other share; over the groups; and over all that shares an entry. A kernel of the first sum may give the gradient of q,
+ * too.
  * @throws KernelError `kernel-forced`, AllocationError `binding-too-large`
  */
-export function windowAttentionTableGradient(
+export function windowAttentionGradients(
   device: Device,
-  { out, ...operands }: WindowAttentionBackwardBuffers & { readonly out: GpuBuffer },
+  {
+    tableOut,
+    ...buffers
+  }: WindowAttentionBackwardBuffers & {
+    readonly out: GpuBuffer;
+    readonly tableOut: GpuBuffer;
+  },
+  shape: WindowAttentionShape,
+): void {
+  const table = pick(windowAttentionTableFamily, device, shape);
+  recordTable(device, table, { ...buffers, tableOut }, shape);
+  if (isEmpty(shape)) return;
+  const query = pick(windowAttentionQueryFamily, device, shape);
+  if (!table.givesQueries || query.name !== 'subgroup') record(device, query, { ...buffers }, shape);
+  record(device, pick(windowAttentionKeyFamily, device, shape), { ...buffers }, shape);
+}
+
+function recordTable(
+  device: Device,
+  variant: TableVariant,
+  {
+    out,
+    tableOut,
+    ...operands
+  }: Record<'out' | 'tableOut' | keyof WindowAttentionBackwardBuffers, GpuBuffer>,
   shape: WindowAttentionShape,
 ): void {
   const { heads, window } = shape;
-  const variant = pick(windowAttentionTableFamily, device, shape);
   const windows = countWindows(shape);
   const perGroup = windowsPerGroup(windows, variant.groups(shape));
   const groups = Math.ceil(windows / perGroup);
   const count = heads * variant.sums(window);
   const sums = device.allocate(4 * count, 'window-attention.sums');
   const partial = groups === 1 ? sums : device.allocate(4 * count * groups, 'window-attention.partial');
-  if (groups > 0) record(device, variant, { ...operands, partial_sums: partial }, shape, perGroup);
+  if (groups > 0) {
+    const buffers = { ...operands, ...(variant.givesQueries && { out }), partial_sums: partial };
+    record(device, variant, buffers, shape, perGroup);
+  }
   if (partial !== sums) {
     const sizes = [groups, count];
     reduce(device, { x: partial, out: sums }, { reduction: 'sum', sizes, axes: [0] });
     partial.release();
   }
-  device.dispatch(variant.gather, { buffers: { sums, out }, params: { heads, window }, constants: {} });
+  device.dispatch(variant.gather, {
+    buffers: { sums, out: tableOut },
+    params: { heads, window },
+    constants: {},
+  });
   sums.release();
 }
 

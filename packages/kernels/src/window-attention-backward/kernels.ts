@@ -60,6 +60,12 @@ const perSubgroup = {
   check: checkVectors,
 } as const;
 
+const querySums = {
+  ...perSubgroup.libraries,
+  'window-attention-backward/subgroup-query-sums.wgsl':
+    shaders['window-attention-backward/subgroup-query-sums.wgsl'],
+};
+
 /** One invocation per token and head. */
 const perToken = {
   libraries,
@@ -106,6 +112,7 @@ export const querySubgroup = defineKernel({
   ...perSubgroup,
   name: 'window-attention-backward/query-subgroup',
   source: shaders['window-attention-backward/query-subgroup.wgsl'],
+  libraries: querySums,
   bindings: { ...vectorOperands, statistics: read('vec2f'), out: write('vec4f') },
   cost: cost(3, 20),
 });
@@ -186,17 +193,24 @@ export const tableBlocks = defineKernel({
 export const diagonalSums = (window: number) => (window / 8) * (window + 3) * 16 * diagonalTiles(window);
 const diagonalTiles = (window: number) => window ** 2 / 32;
 
+/** The gradient of q, too. */
 export const tableDiagonals = defineKernel({
   ...perSubgroup,
   name: 'window-attention-backward/table-diagonals',
   source: shaders['window-attention-backward/table-diagonals.wgsl'],
+  libraries: querySums,
   constants: { HEAD_DIM_4: headDims4, ALIGNED: [true] },
   subgroupSize: 8,
-  bindings: { ...vectorOperands, statistics: read('vec2f'), partial_sums: write('f32') },
+  bindings: {
+    ...vectorOperands,
+    statistics: read('vec2f'),
+    out: write('vec4f'),
+    partial_sums: write('f32'),
+  },
   grid: (sizes) => foldGrid(groupsOf(sizes) * sizes.heads * diagonalTiles(sizes.window)),
   check: (sizes, constants) =>
     sizes.window % 8 === 0 ? checkVectors(sizes, constants) : 'the window is not a multiple of 8',
-  cost: cost(2, 16),
+  cost: cost(3, 20),
 });
 
 const gather = {

@@ -12,16 +12,6 @@
 
 const LANES_HOLD_KEYS: bool = false;
 
-var<private> sum0: array<vec4f, HEAD_DIM_4>;
-var<private> sum1: array<vec4f, HEAD_DIM_4>;
-var<private> sum2: array<vec4f, HEAD_DIM_4>;
-var<private> sum3: array<vec4f, HEAD_DIM_4>;
-// One step of the sums of each query.
-var<private> r0: vec4f;
-var<private> r1: vec4f;
-var<private> r2: vec4f;
-var<private> r3: vec4f;
-
 @compute @workgroup_size(SUBGROUP_SIZE, 1, 1)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -51,30 +41,5 @@ fn main(
   }
 
   let live = id < params.windows * params.heads * tiles;
-  let stored = vec4<bool>(live) & (query < vec4u(tokens));
-  let out_at = (pixels(own) * 3u * params.heads + head) * HEAD_DIM_4;
-  let steps = params.head_dim / 4u;
-  for (var d = 0u; d < steps; d++) {
-    #unroll (n < HEAD_DIM_4) pick_sums(n, d);
-    if (stored.x) { out[out_at.x + d] = params.scale * r0; }
-    if (stored.y) { out[out_at.y + d] = params.scale * r1; }
-    if (stored.z) { out[out_at.z + d] = params.scale * r2; }
-    if (stored.w) { out[out_at.w + d] = params.scale * r3; }
-  }
-}
-
-fn add_keys(n: u32, rows: Rows) {
-  let k = x_columns(n, rows);
-  sum0[n] += k.a * d0a + k.b * d0b;
-  sum1[n] += k.a * d1a + k.b * d1b;
-  sum2[n] += k.a * d2a + k.b * d2b;
-  sum3[n] += k.a * d3a + k.b * d3b;
-}
-
-// The sums of step d, if n is that step.
-fn pick_sums(n: u32, d: u32) {
-  r0 = select(r0, sum0[n], d == n);
-  r1 = select(r1, sum1[n], d == n);
-  r2 = select(r2, sum2[n], d == n);
-  r3 = select(r3, sum3[n], d == n);
+  store_sums(own, head, vec4<bool>(live) & (query < vec4u(tokens)));
 }

@@ -1,6 +1,7 @@
 // partial_sums[group, head, tile, strip, step, 16] = Σ over the group's windows of change, the gradient of the score of a
 // query with a key: weight · (gradient · v − mean), weight = exp(score − log sum), summed over pairs that share an entry
-// of the table. A group is `per_group` windows in a row.
+// of the table. A group is `per_group` windows in a row. And the part of out[pixel, part, head, d] that is the gradient of q:
+// scale · Σ over keys of change · k, for which the changes need not be computed once more.
 // qkv[pixel, part, head, d], part 0 q, 1 k, 2 v; table[(2·window − 1)², head]; gradient[pixel, head, d];
 // statistics[pixel, head] = (log sum, mean). The head dimension is HEAD_DIM_4 vec4. The window is a multiple of 8.
 //
@@ -16,7 +17,7 @@
 //
 // Why: storing the changes of all pairs and adding them up later costs more than computing them.
 //
-// Numerics: f32, powers of two, windows ascending. A group past the last window is not stored.
+// Numerics: f32, powers of two, windows and chunks of keys ascending. A group past the last window is not stored.
 
 const LANES_HOLD_KEYS: bool = false;
 
@@ -53,6 +54,7 @@ fn main(
     let own = own_at(place, tokens);
     load_own(own, head);
     let known = known_of(own, head);
+    #unroll (n < HEAD_DIM_4) clear_sums(n);
 
     for (var chunk = 0u; chunk < chunks; chunk++) {
       let keys = chunk_at(place, chunk, lane);
@@ -60,6 +62,7 @@ fn main(
       load_chunk(rows);
       set_terms(own, keys, chunk, rows, straddles, head, lane);
       set_changes(known[0], known[1]);
+      #unroll (n < HEAD_DIM_4) add_keys(n, rows);
       e0a += d0a; e1a += d1a; e2a += d2a; e3a += d3a;
       e0b += d0b; e1b += d1b; e2b += d2b; e3b += d3b;
 
@@ -81,6 +84,7 @@ fn main(
         e3b = e2b; e2b = e1b; e1b = e0b; e0b = vec4f();
       }
     }
+    store_sums(own, head, vec4<bool>(true));
   }
 }
 

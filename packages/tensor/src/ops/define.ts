@@ -59,9 +59,13 @@ export interface OpDefinition<A> {
   readonly refusals: readonly Refusal<A>[];
   /** Largest allowed |GPU − reference|, per element or for all, from an error model (see `tolerance.ts`). */
   tolerance(inputs: Operands<NdArray>, attributes: A, reference: NdArray): Float64Array | number;
+  /** A second result, computed where it is asked for: by `applyBoth`, or by the vjp of an op that is recorded. */
+  readonly second?: SecondResult<A>;
   /** How gradients flow back, or why they do not: an op without a vjp refuses operands that want a gradient. */
   readonly vjp: Vjp<A> | NoVjp;
 }
+
+export type SecondResult<A> = Pick<OpDefinition<A>, 'infer' | 'reference' | 'tolerance'>;
 
 /** Said by ops that pass no gradient on. */
 export interface NoVjp {
@@ -77,18 +81,17 @@ export function vjpOf<A>({ vjp }: Pick<OpDefinition<A>, 'vjp'>): Vjp<A> | undefi
   return 'none' in vjp ? undefined : vjp;
 }
 
-/** Which inputs, by position, and whether the output are kept until the backward pass. */
+/** Which inputs, by position, and whether the output and the second result are kept until the backward pass. */
 export interface Saves {
   readonly inputs?: readonly number[];
   readonly output?: boolean;
+  readonly second?: boolean;
 }
 
 /** The vector-Jacobian product of an op. */
 export interface Vjp<A> {
   /** What is kept until the backward pass; a function where that depends on which gradients are wanted. */
   readonly saves: Saves | ((wanted: readonly boolean[], attributes: A) => Saves);
-  /** What the forward pass computes beside the result where the op is recorded, kept for the backward pass. */
-  readonly extra?: (inputs: Operands<TensorSpec>, attributes: A) => TensorSpec;
   /** Gradients of the inputs, f32 whatever these are, made with other ops; only those `wanted` are looked at. */
   run(context: VjpContext<A>): Operands<Tensor>;
   /** The same in float64, from the cotangent of the output. */
@@ -116,8 +119,8 @@ export interface VjpContext<A> {
   readonly specs: Operands<TensorSpec>;
   /** The saved output; undefined unless `saves.output`. */
   readonly output: Tensor | undefined;
-  /** What the forward pass has computed beside the output; undefined unless the vjp says what. */
-  readonly extra: Tensor | undefined;
+  /** The saved second result; undefined unless `saves.second`. */
+  readonly second: Tensor | undefined;
   /** Of the output; f32. */
   readonly gradient: Tensor;
   readonly wanted: readonly boolean[];
@@ -128,8 +131,8 @@ export interface ForwardContext<A> {
   readonly device: Device;
   readonly inputs: Operands<OperandBuffer>;
   readonly out: OperandBuffer;
-  /** To be filled, too, where the op is recorded and its vjp wants it. */
-  readonly extra: OperandBuffer | undefined;
+  /** The second result, where it is asked for. */
+  readonly second: OperandBuffer | undefined;
   readonly attributes: A;
 }
 
@@ -143,69 +146,107 @@ export interface OperandBuffer extends TensorSpec {
  * @throws AutogradError `autograd-no-vjp`, `autograd-two-tapes`
  */
 export function apply<A>(op: OpDefinition<A>, inputs: Operands<Tensor>, attributes: A): Tensor {
-  const present = inputs.filter((tensor) => tensor !== undefined);
+  const tape = joinTapes(op.name, present(inputs));
+  const recording = isRecorded(inputs) ? recordingOf(op, inputs, attributes) : undefined;
+  const results = compute(op, inputs, attributes, recording?.saves.second ? op.second : undefined);
+  if (!tape) return results.result;
+  const source = recording && record(tape, op.name, recording, { inputs, ...results, attributes });
+  results.second?.dispose();
+  return results.result.place(tape, source);
+}
+
+/**
+ * An op with its second result. For ops of backward passes: neither is on a tape.
+ * @throws AutogradError `autograd-no-vjp` where an operand wants a gradient
+ */
+export function applyBoth<A>(
+  op: OpDefinition<A>,
+  inputs: Operands<Tensor>,
+  attributes: A,
+): { readonly result: Tensor; readonly second: Tensor } {
+  const { second, name } = op;
+  if (isRecorded(inputs))
+    throw noVjp(`${name} with both its results has no gradient, and one of its operands wants one`);
+  if (!second) throw new TypeError(`${name} has one result`);
+  const results = compute(op, inputs, attributes, second);
+  return { result: results.result, second: required([results.second], 0) };
+}
+
+const present = (inputs: Operands<Tensor>) => inputs.filter((tensor) => tensor !== undefined);
+
+function compute<A>(
+  op: OpDefinition<A>,
+  inputs: Operands<Tensor>,
+  attributes: A,
+  asked: SecondResult<A> | undefined,
+): Results {
   const operand = (tensor: Tensor) => ({
     shape: tensor.shape,
     dtype: tensor.dtype,
     buffer: tensor.buffer(op.name),
   });
   const operands = inputs.map((tensor) => tensor && operand(tensor));
-  const spec = op.infer(inputs, attributes);
-  const scope = joinScopes(op.name, present);
-  const tape = joinTapes(op.name, present);
-  const vjp = isRecorded(inputs) ? requireVjp(op, inputs) : undefined;
-  const result = scope.empty(spec.shape, spec.dtype, op.name);
-  const extraSpec = vjp?.extra?.(inputs, attributes);
-  const extra = extraSpec && scope.empty(extraSpec.shape, extraSpec.dtype, op.name);
+  const specs = [op, asked].map((each) => each?.infer(inputs, attributes));
+  const scope = joinScopes(op.name, present(inputs));
+  const [result, second] = specs.map((spec) => spec && scope.empty(spec.shape, spec.dtype, op.name));
   op.forward({
     device: scope.device,
     inputs: operands,
-    out: operand(result),
-    extra: extra && operand(extra),
+    out: operand(required([result], 0)),
+    second: second && operand(second),
     attributes,
   });
-  if (!tape) return result;
-  const source = vjp && record(tape, op.name, vjp, { inputs, output: result, extra, attributes });
-  extra?.dispose();
-  return result.place(tape, source);
+  return { result: required([result], 0), second };
+}
+
+interface Results {
+  readonly result: Tensor;
+  readonly second: Tensor | undefined;
 }
 
 /** Whether an op of these operands goes on a tape, for the gradient of one of them. */
 export const isRecorded = (operands: Operands<Tensor>): boolean =>
   operands.some((operand) => operand?.tape) && operands.some((operand) => operand?.source);
 
-/** The vjp, where all operands that want a gradient can have one. */
-function requireVjp<A>({ name, vjp }: OpDefinition<A>, inputs: Operands<Tensor>): Vjp<A> {
+/** How an op goes on a tape. */
+interface Recording<A> {
+  readonly vjp: Vjp<A>;
+  readonly saves: Saves;
+  readonly wanted: readonly boolean[];
+}
+
+/** The vjp, where all operands that want a gradient can have one, and what it keeps. */
+function recordingOf<A>(
+  { name, vjp }: OpDefinition<A>,
+  inputs: Operands<Tensor>,
+  attributes: A,
+): Recording<A> {
   if ('none' in vjp) throw noVjp(`${name} has no gradient (${vjp.none}), and one of its operands wants one`);
   const refused = inputs.findIndex((input, i) => input?.source && vjp.differentiable?.includes(i) === false);
   if (refused >= 0) throw noVjp(`${name} has no gradient for operand ${refused}, which wants one`);
-  return vjp;
+  const wanted = inputs.map((input) => input?.source !== undefined);
+  return { vjp, wanted, saves: typeof vjp.saves === 'function' ? vjp.saves(wanted, attributes) : vjp.saves };
 }
 
 const noVjp = (message: string): AutogradError =>
   new AutogradError('autograd-no-vjp', message, 'Pass operand.detach() where no gradient should flow.');
 
-/** A call of an op, as the tape has it. */
-interface Recorded<A> {
-  readonly inputs: Operands<Tensor>;
-  readonly output: Tensor;
-  readonly extra: Tensor | undefined;
-  readonly attributes: A;
-}
-
 function record<A>(
   tape: Tape,
   name: string,
-  vjp: Vjp<A>,
-  { inputs, output, extra, attributes }: Recorded<A>,
+  { vjp, saves, wanted }: Recording<A>,
+  {
+    inputs,
+    result,
+    second,
+    attributes,
+  }: Results & { readonly inputs: Operands<Tensor>; readonly attributes: A },
 ) {
   const keep = (tensor: Tensor | undefined) => tensor && new SavedTensor(name, tensor);
   const sources = inputs.map((input) => input?.source);
-  const wanted = sources.map((source) => source !== undefined);
-  const saves = typeof vjp.saves === 'function' ? vjp.saves(wanted, attributes) : vjp.saves;
   const savedInputs = inputs.map((input, i) => (saves.inputs?.includes(i) ? keep(input) : undefined));
-  const savedOutput = saves.output ? keep(output) : undefined;
-  const savedExtra = keep(extra);
+  const savedOutput = saves.output ? keep(result) : undefined;
+  const savedSecond = keep(second);
   const specs = inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
   return tape.record({
     name,
@@ -216,21 +257,19 @@ function record<A>(
         inputs: savedInputs.map((input) => input?.borrow(scope)),
         specs,
         output: savedOutput?.borrow(scope),
-        extra: savedExtra?.borrow(scope),
+        second: savedSecond?.borrow(scope),
         gradient,
         wanted,
         attributes,
       });
       sources.forEach((source, i) => {
-        const result = results[i];
-        if (source && result) sink.accumulate(source, result);
+        const gradientOf = results[i];
+        if (source && gradientOf) sink.accumulate(source, gradientOf);
         else if (source) throw new TypeError(`${name} gives no gradient for operand ${i}`);
       });
     },
     release() {
-      for (const input of savedInputs) input?.release();
-      savedOutput?.release();
-      savedExtra?.release();
+      for (const saved of [...savedInputs, savedOutput, savedSecond]) saved?.release();
     },
   });
 }

@@ -17,7 +17,7 @@ export type {
   Vjp,
   VjpContext,
 } from './define.ts';
-export { apply, vjpOf } from './define.ts';
+export { apply, applyBoth, vjpOf } from './define.ts';
 export { type DropoutOptions, dropout } from './dropout.ts';
 export { embed } from './embed.ts';
 export { expand } from './expand.ts';
@@ -78,5 +78,5 @@ export {
 export { unaryGradient } from './unary-gradient.ts';
 export { upsampleNearest2d } from './upsample-nearest.ts';
 export { type WindowAttentionAttributes, windowAttention } from './window-attention.ts';
-export { windowAttentionGradient, windowAttentionTableGradient } from './window-attention-gradient.ts';
+export { windowAttentionGradient, windowAttentionGradients } from './window-attention-gradient.ts';
 export { windowAttentionStatistics } from './window-attention-statistics.ts';

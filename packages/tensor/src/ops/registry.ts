@@ -49,7 +49,7 @@ import { unaryOps } from './unary.ts';
 import { unaryGradientOp } from './unary-gradient.ts';
 import { upsampleNearest2dOp } from './upsample-nearest.ts';
 import { windowAttentionOp } from './window-attention.ts';
-import { windowAttentionGradientOp, windowAttentionTableGradientOp } from './window-attention-gradient.ts';
+import { windowAttentionGradientOp } from './window-attention-gradient.ts';
 import { windowAttentionStatisticsOp } from './window-attention-statistics.ts';
 
 /** Every op. The tests run all that is listed here. */
@@ -76,7 +76,6 @@ export const registry: readonly OpDefinition<any>[] = [
   windowAttentionOp,
   windowAttentionStatisticsOp,
   windowAttentionGradientOp,
-  windowAttentionTableGradientOp,
   ...unaryOps,
   unaryGradientOp,
   ...binaryOps,

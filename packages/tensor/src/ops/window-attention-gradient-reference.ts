@@ -1,7 +1,7 @@
 import type { WindowAttentionShape } from '@lua-webgpu/kernels';
 import { type NdArray, type Operands, required } from './define.ts';
 import { epsilon } from './tolerance.ts';
-import { eachQuery, type Query } from './window-attention-reference.ts';
+import { eachQuery, logSumRounding, onlineError, type Query } from './window-attention-reference.ts';
 import { attentionSizes, type WindowAttentionAttributes } from './window-attention-shape.ts';
 
 /** What a cotangent makes of one query, per key of its window, with bounds of what float32 is off by. */
@@ -38,19 +38,14 @@ function eachChange(inputs: Backward, shape: WindowAttentionShape, visit: (chang
     );
     const scoreErrors = query.magnitudes.map((magnitude) => dotError * magnitude);
 
-    // An exponential is off by 3 + 2|x| units in the last place (WGSL). The online softmax rescales what it has at
-    // every new maximum, of which a window rarely has more than six.
     const largest = Math.max(...scores);
-    const onlineErrors = scores.map(
-      (score, j) => (scoreErrors[j] ?? 0) + 2 * epsilon * (24 + 4 * (largest - score)),
-    );
+    const onlineErrors = scores.map((score, j) => (scoreErrors[j] ?? 0) + onlineError(largest - score));
     const shareError = weighted(query.weights, onlineErrors) + sumError;
     const at = 2 * (query.pixel * heads + query.head);
     const total = scores.reduce((sum, score) => sum + Math.exp(score - largest), 0);
     const logSum = given ? (given[at] ?? 0) : largest + Math.log(total);
     const mean = given ? (given[at + 1] ?? 0) : weighted(query.weights, slopes);
-    // A logarithm is off by 2⁻²¹ near 1 (WGSL).
-    const logSumError = given ? 0 : shareError + 2 ** -21 + 4 * epsilon * Math.abs(logSum);
+    const logSumError = given ? 0 : weighted(query.weights, onlineErrors) + logSumRounding(logSum, window);
     // The mean is the product of the gradient with the attention's result, which has errors of its own: relative to the
     // magnitudes of its terms.
     const meanTerms = products.map((terms, j) => {

@@ -68,14 +68,9 @@ const many = problem('several groups of windows', { headDim: 4, window: 8, heads
  * [qkv, table, gradient, statistics] of the gradient ops. The statistics are not those of qkv: what the ops compute of
  * them is defined for any, unless large scores meet a small sum.
  */
-export const gradientSamples: readonly Sample<WindowAttentionAttributes>[] = [...problems, ...more]
+export const gradientSamples: readonly Sample<WindowAttentionAttributes>[] = [...problems, ...more, many]
   .filter(({ scale }) => scale < 1)
   .map(gradientSample);
-
-export const tableGradientSamples: readonly Sample<WindowAttentionAttributes>[] = [
-  ...gradientSamples,
-  gradientSample(many),
-];
 
 function gradientSample(each: Problem): Sample<WindowAttentionAttributes> {
   const { qkv, table, gradient, statistics } = shapes(each);

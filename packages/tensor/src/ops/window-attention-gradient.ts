@@ -1,6 +1,6 @@
 import {
-  windowAttentionGradient as recordGradient,
-  windowAttentionTableGradient as recordTableGradient,
+  windowAttentionGradient as record,
+  windowAttentionGradients as recordBoth,
   ShapeError,
   windowAttentionKeyFamily,
   windowAttentionQueryFamily,
@@ -14,82 +14,49 @@ import {
   type Tensor,
   type TensorSpec,
 } from '../core/index.ts';
-import {
-  apply,
-  type ForwardContext,
-  firstOrder,
-  type OpDefinition,
-  type Operands,
-  required,
-} from './define.ts';
+import { apply, applyBoth, firstOrder, type OpDefinition, type Operands, required } from './define.ts';
 import { attentionGradients, attentionGradientTolerances } from './window-attention-gradient-reference.ts';
-import {
-  gradientRefusals,
-  gradientSamples,
-  tableGradientSamples,
-} from './window-attention-gradient-samples.ts';
+import { gradientRefusals, gradientSamples } from './window-attention-gradient-samples.ts';
 import { attentionSizes, inferAttention, type WindowAttentionAttributes } from './window-attention-shape.ts';
 
 export const windowAttentionGradientOp: OpDefinition<WindowAttentionAttributes> = {
   name: 'windowAttentionGradient',
-  families: [windowAttentionQueryFamily.name, windowAttentionKeyFamily.name],
+  families: [windowAttentionQueryFamily.name, windowAttentionKeyFamily.name, windowAttentionTableFamily.name],
 
   infer(inputs, attributes) {
     checkOperands('windowAttentionGradient', inputs, attributes);
-    checkStatistics('windowAttentionGradient', inputs, attributes);
     return { shape: required(inputs, 0).shape, dtype: 'f32' };
   },
 
-  forward(context) {
-    const statistics = required(context.inputs, 3).buffer;
-    recordGradient(
-      context.device,
-      { ...buffersOf(context), statistics, out: context.out.buffer },
-      sizesOf(context),
-    );
+  forward({ device, inputs, out, second, attributes }) {
+    const [qkv, table] = [required(inputs, 0), required(inputs, 1)];
+    const [gradient, statistics] = [required(inputs, 2), required(inputs, 3)];
+    const buffers = {
+      qkv: qkv.buffer,
+      table: table.buffer,
+      gradient: gradient.buffer,
+      statistics: statistics.buffer,
+      out: out.buffer,
+    };
+    const sizes = attentionSizes(qkv.shape, attributes);
+    if (second) recordBoth(device, { ...buffers, tableOut: second.buffer }, sizes);
+    else record(device, buffers, sizes);
   },
 
   reference: (inputs, attributes) => attentionGradients(inputs, attributes).qkv,
   samples: gradientSamples,
   refusals: gradientRefusals,
   tolerance: (inputs, attributes) => attentionGradientTolerances(inputs, attributes).qkv.data,
-  vjp: firstOrder,
-};
 
-export const windowAttentionTableGradientOp: OpDefinition<WindowAttentionAttributes> = {
-  name: 'windowAttentionTableGradient',
-  families: [windowAttentionTableFamily.name],
-
-  infer(inputs, attributes) {
-    checkOperands('windowAttentionTableGradient', inputs, attributes);
-    checkStatistics('windowAttentionTableGradient', inputs, attributes);
-    return { shape: required(inputs, 1).shape, dtype: 'f32' };
+  /** Of the bias table. */
+  second: {
+    infer: (inputs) => ({ shape: required(inputs, 1).shape, dtype: 'f32' }),
+    reference: (inputs, attributes) => attentionGradients(inputs, attributes).table,
+    tolerance: (inputs, attributes) => attentionGradientTolerances(inputs, attributes).table.data,
   },
 
-  forward(context) {
-    const statistics = required(context.inputs, 3).buffer;
-    recordTableGradient(
-      context.device,
-      { ...buffersOf(context), statistics, out: context.out.buffer },
-      sizesOf(context),
-    );
-  },
-
-  reference: (inputs, attributes) => attentionGradients(inputs, attributes).table,
-  samples: tableGradientSamples,
-  refusals: gradientRefusals,
-  tolerance: (inputs, attributes) => attentionGradientTolerances(inputs, attributes).table.data,
   vjp: firstOrder,
 };
-
-type Context = ForwardContext<WindowAttentionAttributes>;
-
-const sizesOf = ({ inputs, attributes }: Context) => attentionSizes(required(inputs, 0).shape, attributes);
-const buffersOf = ({ inputs }: Context) => ({
-  qkv: required(inputs, 0).buffer,
-  table: required(inputs, 1).buffer,
-  gradient: required(inputs, 2).buffer,
-});
 
 function statisticsShape(qkv: Shape, { heads }: WindowAttentionAttributes): Shape {
   return [...qkv.slice(0, 3), heads, 2];
@@ -102,15 +69,8 @@ function checkOperands(
 ): void {
   const { shape } = inferAttention(op, inputs, attributes);
   checkOperand(op, 'gradient', required(inputs, 2), shape);
-}
-
-function checkStatistics(
-  op: string,
-  inputs: Operands<TensorSpec>,
-  attributes: WindowAttentionAttributes,
-): void {
-  const expected = statisticsShape(required(inputs, 0).shape, attributes);
-  checkOperand(op, 'statistics', required(inputs, 3), expected);
+  const statistics = statisticsShape(required(inputs, 0).shape, attributes);
+  checkOperand(op, 'statistics', required(inputs, 3), statistics);
 }
 
 function checkOperand(op: string, name: string, operand: TensorSpec, shape: Shape): void {
@@ -138,13 +98,14 @@ export function windowAttentionGradient(
   return apply(windowAttentionGradientOp, [qkv, table, gradient, statistics], attributes);
 }
 
-/** Gradient of the bias table [(2·window − 1)², heads], summed in a fixed order. */
-export function windowAttentionTableGradient(
+/** Gradients of qkv and of the bias table [(2·window − 1)², heads], which is summed in a fixed order. */
+export function windowAttentionGradients(
   qkv: Tensor,
   table: Tensor,
   gradient: Tensor,
   statistics: Tensor,
   attributes: WindowAttentionAttributes,
-): Tensor {
-  return apply(windowAttentionTableGradientOp, [qkv, table, gradient, statistics], attributes);
+): { readonly qkv: Tensor; readonly table: Tensor } {
+  const both = applyBoth(windowAttentionGradientOp, [qkv, table, gradient, statistics], attributes);
+  return { qkv: both.result, table: both.second };
 }

@@ -47,6 +47,57 @@ export function attentionTolerance(
   return bound;
 }
 
+/** log Σ exp(score) over the keys of each query's window: [qkv, table] → [B, H, W, heads]. */
+export function attentionLogSums(inputs: Operands<NdArray>, attributes: WindowAttentionAttributes): NdArray {
+  return perQuery(inputs, attributes, logSumOf);
+}
+
+export function attentionLogSumsTolerance(
+  inputs: Operands<NdArray>,
+  attributes: WindowAttentionAttributes,
+): Float64Array {
+  const { headDim, window } = attentionSizes(required(inputs, 0).shape, attributes);
+  const dotError = 4 * epsilon * Math.sqrt(headDim + 2);
+  return perQuery(inputs, attributes, (query) => {
+    const { scores, magnitudes, weights } = query;
+    const largest = Math.max(...scores);
+    const share = weights.reduce((sum, weight, j) => {
+      const distance = largest - (scores[j] ?? 0);
+      return sum + weight * (dotError * (magnitudes[j] ?? 0) + onlineError(distance));
+    }, 0);
+    return share + logSumRounding(logSumOf(query), window);
+  }).data;
+}
+
+const logSumOf = ({ scores }: Query) => {
+  const largest = Math.max(...scores);
+  return largest + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - largest), 0));
+};
+
+/**
+ * Relative error of an exponential that lies `distance` below the largest: 3 + 2|x| units in the last place (WGSL). The
+ * online softmax rescales what it has at every new maximum, of which a window rarely has more than six.
+ */
+export const onlineError = (distance: number) => 2 * epsilon * (24 + 4 * distance);
+
+/** Of the sum over the keys and its logarithm, which is off by 2⁻²¹ near 1 (WGSL). */
+export const logSumRounding = (logSum: number, window: number) =>
+  4 * epsilon * window + 2 ** -21 + 4 * epsilon * Math.abs(logSum);
+
+function perQuery(
+  inputs: Operands<NdArray>,
+  attributes: WindowAttentionAttributes,
+  of: (query: Query) => number,
+): NdArray {
+  const shape = attentionSizes(required(inputs, 0).shape, attributes);
+  const { images, height, width, heads } = shape;
+  const data = new Float64Array(images * height * width * heads);
+  eachQuery(inputs, shape, (query) => {
+    data[query.pixel * heads + query.head] = of(query);
+  });
+  return { shape: [images, height, width, heads], data };
+}
+
 function emptyResult({ images, height, width, heads, headDim }: WindowAttentionShape): NdArray {
   const shape = [images, height, width, heads * headDim];
   return { shape, data: new Float64Array(images * height * width * heads * headDim) };

@@ -3,7 +3,12 @@ import type { Tensor } from '../core/index.ts';
 import { apply, type OpDefinition, required } from './define.ts';
 import { attentionGradients, attentionGradientTolerances } from './window-attention-gradient-reference.ts';
 import { vjpSamples } from './window-attention-gradient-samples.ts';
-import { attentionReference, attentionTolerance } from './window-attention-reference.ts';
+import {
+  attentionLogSums,
+  attentionLogSumsTolerance,
+  attentionReference,
+  attentionTolerance,
+} from './window-attention-reference.ts';
 import { attentionRefusals, attentionSamples } from './window-attention-samples.ts';
 import { attentionSizes, inferAttention, type WindowAttentionAttributes } from './window-attention-shape.ts';
 
@@ -14,9 +19,9 @@ export const windowAttentionOp: OpDefinition<WindowAttentionAttributes> = {
   families: [windowAttentionFamily.name],
   infer: (inputs, attributes) => inferAttention('windowAttention', inputs, attributes),
 
-  forward({ device, inputs, out, extra, attributes }) {
+  forward({ device, inputs, out, second, attributes }) {
     const [qkv, table] = [required(inputs, 0), required(inputs, 1)];
-    const buffers = { qkv: qkv.buffer, table: table.buffer, out: out.buffer, logSums: extra?.buffer };
+    const buffers = { qkv: qkv.buffer, table: table.buffer, out: out.buffer, logSums: second?.buffer };
     record(device, buffers, attentionSizes(qkv.shape, attributes));
   },
 
@@ -25,20 +30,24 @@ export const windowAttentionOp: OpDefinition<WindowAttentionAttributes> = {
   refusals: attentionRefusals,
   tolerance: attentionTolerance,
 
-  vjp: {
-    saves: { inputs: [0, 1], output: true },
-    /** log Σ exp(score) of each query. */
-    extra: ([qkv], { heads }) => ({ shape: [...(qkv?.shape ?? []).slice(0, 3), heads], dtype: 'f32' }),
+  /** log Σ exp(score) of each query. */
+  second: {
+    infer: ([qkv], { heads }) => ({ shape: [...(qkv?.shape ?? []).slice(0, 3), heads], dtype: 'f32' }),
+    reference: attentionLogSums,
+    tolerance: attentionLogSumsTolerance,
+  },
 
-    run({ ops, inputs, output, extra, gradient, wanted, attributes }) {
+  vjp: {
+    saves: { inputs: [0, 1], output: true, second: true },
+
+    run({ ops, inputs, output, second, gradient, wanted, attributes }) {
       const [qkv, table] = [required(inputs, 0), required(inputs, 1)];
-      const [out, logSums] = [required([output], 0), required([extra], 0)];
+      const [out, logSums] = [required([output], 0), required([second], 0)];
       const statistics = ops.windowAttentionStatistics(out, gradient, logSums);
       const operands = [qkv, table, gradient, statistics, attributes] as const;
-      return [
-        wanted[0] ? ops.windowAttentionGradient(...operands) : undefined,
-        wanted[1] ? ops.windowAttentionTableGradient(...operands) : undefined,
-      ];
+      if (!wanted[1]) return [ops.windowAttentionGradient(...operands), undefined];
+      const gradients = ops.windowAttentionGradients(...operands);
+      return [gradients.qkv, gradients.table];
     },
 
     reference([qkv, table], attributes, cotangent) {
