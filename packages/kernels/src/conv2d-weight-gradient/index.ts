@@ -1,4 +1,4 @@
-import { type Conv2dGeometry, conv2dIsMatmul, conv2dPieces } from '../conv2d/index.ts';
+import { type Conv2dGeometry, conv2dIsMatmul, conv2dOutputSize, conv2dPieces } from '../conv2d/index.ts';
 import { preferSubgroupRows, subgroupRows, subgroupRowsName } from '../lib/index.ts';
 import { reduce } from '../reduce/index.ts';
 import {
@@ -21,6 +21,8 @@ export interface Conv2dWeightGradientBuffers {
   readonly gradient: GpuBuffer;
   /** [kh, kw, Cin, Cout]. */
   readonly out: GpuBuffer;
+  /** The gradient of the bias, where it is asked for: [Cout]. */
+  readonly biasOut?: GpuBuffer | undefined;
 }
 
 /** Of one dispatch: `strips` strips of up to STRIP output pixels of one row, summed in `parts` parts. */
@@ -38,6 +40,7 @@ const commonParams = {
   x_offset: 'u32',
   gradient_offset: 'u32',
   out_offset: 'u32',
+  first_part: 'u32',
 } as const;
 const vectorParams = { ...commonParams, cin4: 'u32', cout4: 'u32', rows4: 'u32' } as const;
 const scalarParams = { ...commonParams, cin: 'u32', cout: 'u32', rows: 'u32' } as const;
@@ -46,9 +49,14 @@ type CommonParams = { readonly [K in keyof typeof commonParams]: number };
 const libraries = { 'conv2d-weight-gradient/strips.wgsl': shaders['conv2d-weight-gradient/strips.wgsl'] };
 /** Rows are cut into strips, so that wide images share their work out as well as tall ones. */
 const stripPixels = 128;
-const constants = { STRIP: [stripPixels] };
+const constants = { STRIP: [stripPixels], WITH_BIAS: [false, true] };
 
-const vectorBindings = { x: read('vec4f'), gradient: read('vec4f'), out: write('vec4f') };
+const bindings = (element: 'f32' | 'vec4f') => ({
+  x: read(element),
+  gradient: read(element),
+  out: write(element),
+  bias_sums: write(element, 'WITH_BIAS'),
+});
 
 const cost = (p: CommonParams, rows: number, cin: number, cout: number) => {
   const outRows = p.strips / Math.ceil(p.out_width / stripPixels);
@@ -66,7 +74,7 @@ export const conv2dWeightGradientSubgroup = defineKernel({
   libraries,
   features: ['subgroups'],
   constants: { ...constants, ROWS_4: subgroupRows.map((rows) => rows / 4) },
-  bindings: vectorBindings,
+  bindings: bindings('vec4f'),
   params: vectorParams,
   workgroup: ({ SUBGROUP_SIZE }): Grid => [Number(SUBGROUP_SIZE), 1, 1],
   grid: ({ parts, rows4, cout4 }, { SUBGROUP_SIZE, ROWS_4 }) => [
@@ -82,7 +90,7 @@ export const conv2dWeightGradientTiled = defineKernel({
   source: shaders['conv2d-weight-gradient/tiled.wgsl'],
   libraries,
   constants,
-  bindings: vectorBindings,
+  bindings: bindings('vec4f'),
   params: vectorParams,
   workgroup: () => [64, 1, 1],
   grid: ({ parts, rows4, cout4 }) => [Math.ceil((Math.ceil(rows4 / 4) * cout4) / 64), 1, parts],
@@ -93,7 +101,7 @@ export const conv2dWeightGradientScalar = defineKernel({
   name: 'conv2d-weight-gradient/scalar',
   source: shaders['conv2d-weight-gradient/scalar.wgsl'],
   constants,
-  bindings: { x: read('f32'), gradient: read('f32'), out: write('f32') },
+  bindings: bindings('f32'),
   params: scalarParams,
   workgroup: () => [64, 1, 1],
   grid: ({ parts, rows, cout }) => [...foldGrid(Math.ceil((rows * cout) / 64)), parts],
@@ -111,8 +119,9 @@ type WeightGradientVariant = Variant<Conv2dGeometry> & {
   readonly elementBytes: number;
   readonly params: (shape: Conv2dGeometry) => Record<string, number>;
 };
+const weightAlone = { STRIP: stripPixels, WITH_BIAS: false };
 const vector = {
-  constants: () => ({ STRIP: stripPixels }),
+  constants: () => weightAlone,
   refuses: needsVectors,
   elementBytes: 16,
   params: (shape: Conv2dGeometry) => ({
@@ -135,7 +144,7 @@ export const conv2dWeightGradientFamily: Family<Conv2dGeometry, WeightGradientVa
     {
       name: 'scalar',
       kernel: conv2dWeightGradientScalar,
-      constants: () => ({ STRIP: stripPixels }),
+      constants: () => weightAlone,
       elementBytes: 4,
       params: (shape) => ({ cin: shape.cin, cout: shape.cout, rows: taps(shape) * shape.cin }),
     },
@@ -152,8 +161,9 @@ export const conv2dWeightGradientFamily: Family<Conv2dGeometry, WeightGradientVa
 
 /**
  * Records out[kh, kw, Cin, Cout] = Σ over output pixels of x at each tap times the gradient: the gradient of a
- * convolution's weight; of a matrix product's right-hand side where the kernel is 1×1. The pixels are summed in up to
- * 64 parts per piece of the images that fits a binding, and these sums in order: the same bits every time.
+ * convolution's weight; of a matrix product's right-hand side where the kernel is 1×1. With `biasOut` also that of its bias,
+ * Σ over output pixels of the gradient. The pixels are summed in up to 64 parts per piece of the images that fits a binding,
+ * and these sums in order: the same bits every time.
  * @throws KernelError `kernel-forced`, AllocationError `binding-too-large`, `out-of-memory`
  */
 export function conv2dWeightGradient(
@@ -162,45 +172,66 @@ export function conv2dWeightGradient(
   shape: Conv2dGeometry,
 ): void {
   const weights = taps(shape) * shape.cin * shape.cout;
-  if (weights === 0) return;
-  const variant = pick(conv2dWeightGradientFamily, device, shape);
-  if (shape.batch * shape.height * shape.width === 0) {
-    const nothing = { reduction: 'sum', sizes: [0, weights], axes: [0] } as const;
-    reduce(device, { x: buffers.x, out: buffers.out }, nothing);
+  const pixels = shape.batch * shape.height * shape.width;
+  const variant = weights === 0 ? undefined : pick(conv2dWeightGradientFamily, device, shape);
+  if (!variant || pixels === 0) {
+    withoutProducts(device, buffers, shape);
     return;
   }
   const pieces = piecesOf(device, buffers, shape, variant.elementBytes);
   const { maxStorageBufferBindingSize: limit, minStorageBufferOffsetAlignment: alignment } =
     device.capabilities.limits;
-  const parts = pieces.map(({ pixels }) => partsOf(pixels, weights, limit - alignment));
+  const parts = pieces.map((piece) => partsOf(piece.pixels, weights, limit - alignment));
   const total = parts.reduce((sum, count) => sum + count, 0);
-  const sums = total === 1 ? buffers.out : device.allocate(4 * total * weights, 'conv2dWeightGradient');
+  const { biasOut } = buffers;
+  const inParts = (out: GpuBuffer, count: number) =>
+    total === 1 ? out : device.allocate(4 * total * count, 'conv2dWeightGradient');
+  const sums = inParts(buffers.out, weights);
+  const biasSums = biasOut && inParts(biasOut, shape.cout);
   try {
-    let start = 0;
-    pieces.forEach(({ x, gradient, pixels, params }, index) => {
+    let firstPart = 0;
+    pieces.forEach(({ x, gradient, pixels: piecePixels, params }, index) => {
       const count = parts[index] as number;
-      const bytes = 4 * count * weights;
+      const start = 4 * firstPart * weights;
       const skipped = start % alignment;
+      const size = skipped + 4 * count * weights;
       device.dispatch(variant.kernel, {
-        buffers: { x, gradient, out: { buffer: sums, offset: start - skipped, size: skipped + bytes } },
+        buffers: { x, gradient, out: { buffer: sums, offset: start - skipped, size }, bias_sums: biasSums },
         params: {
           ...params,
           parts: count,
-          strips: (pixels / params.out_width) * Math.ceil(params.out_width / stripPixels),
+          strips: (piecePixels / params.out_width) * Math.ceil(params.out_width / stripPixels),
           kernel_width: shape.kernelWidth,
           out_offset: skipped / variant.elementBytes,
+          first_part: firstPart,
           ...variant.params(shape),
         },
-        constants: variant.constants(shape),
+        constants: { ...variant.constants(shape), WITH_BIAS: biasOut !== undefined },
       });
-      start += bytes;
+      firstPart += count;
     });
-    if (sums === buffers.out) return;
-    const axes = { reduction: 'sum', sizes: [total, weights], axes: [0] } as const;
-    reduce(device, { x: sums, out: buffers.out }, axes);
+    if (total === 1) return;
+    addUp(device, sums, buffers.out, [total, weights]);
+    if (biasOut && biasSums) addUp(device, biasSums, biasOut, [total, shape.cout]);
   } finally {
     if (sums !== buffers.out) sums.release();
+    if (biasSums !== biasOut) biasSums?.release();
   }
+}
+
+/** Where there are no weights or no pixels. */
+function withoutProducts(
+  device: Device,
+  { x, gradient, out, biasOut }: Conv2dWeightGradientBuffers,
+  shape: Conv2dGeometry,
+): void {
+  const { height, width } = conv2dOutputSize(shape);
+  addUp(device, x, out, [0, taps(shape) * shape.cin * shape.cout]);
+  if (biasOut) addUp(device, gradient, biasOut, [shape.batch * height * width, shape.cout]);
+}
+
+function addUp(device: Device, x: GpuBuffer, out: GpuBuffer, sizes: readonly [number, number]): void {
+  if (sizes[1] > 0) reduce(device, { x, out }, { reduction: 'sum', sizes, axes: [0] });
 }
 
 /** Pixels that are worth a part of their own. */

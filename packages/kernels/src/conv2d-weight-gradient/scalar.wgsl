@@ -1,9 +1,9 @@
 // Parts of dw[kh·kw·Cin, Cout] = Σ over output pixels of x[source pixel at the tap, Cin]ᵀ · gradient[pixel, Cout], the gradient
-// of a convolution's weight.
+// of a convolution's weight; WITH_BIAS also parts of Σ over output pixels of the gradient, that of its bias.
 //
 // One invocation per element of dw and part of the pixels; the elements are folded into x and y of the grid, the parts
-// are its z. Part p of P takes strips p·n / P to (p + 1)·n / P and writes a whole dw at out[p], which the host adds up in
-// order: no atomics, the same bits every time. Exists for channel counts that are not multiples of 4; the model's are.
+// are its z. Part p of P takes strips p·n / P to (p + 1)·n / P and writes a whole dw at out[p], and a whole sum at
+// bias_sums[first_part + p], which the host adds up in order: no atomics, the same bits every time. Exists for channel counts that are not multiples of 4; the model's are.
 //
 // The host guarantees that no operand is empty. x_offset, gradient_offset and out_offset (in f32) tell where in the
 // bindings this dispatch's data starts. Accumulation in f32, pixels ascending.
@@ -26,10 +26,20 @@ fn main(
   let strips_per_row = (params.out_width + STRIP - 1u) / STRIP;
 
   var sum = 0.0;
+#if ${WITH_BIAS}
+  var bias_sum = 0.0;
+#endif
   let end = (group.z + 1u) * params.strips / params.parts;
   for (var strip = group.z * params.strips / params.parts; strip < end; strip++) {
     let out_row = strip / strips_per_row;
     let first = (strip - out_row * strips_per_row) * STRIP;
+#if ${WITH_BIAS}
+    if (row == 0u) {
+      for (var i = first; i < min(first + STRIP, params.out_width); i++) {
+        bias_sum += gradient[params.gradient_offset + (out_row * params.out_width + i) * params.cout + channel];
+      }
+    }
+#endif
     let image = out_row / params.out_height;
     // A negative coordinate is a large u32, so that one comparison tells both sides.
     let y = u32(i32((out_row - image * params.out_height) * params.stride) + top);
@@ -45,4 +55,7 @@ fn main(
     }
   }
   out[params.out_offset + group.z * params.rows * params.cout + index] = sum;
+#if ${WITH_BIAS}
+  if (row == 0u) { bias_sums[(params.first_part + group.z) * params.cout + channel] = bias_sum; }
+#endif
 }

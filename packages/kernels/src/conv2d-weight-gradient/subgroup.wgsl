@@ -1,5 +1,5 @@
 // Parts of dw[kh·kw·Cin, Cout] = Σ over output pixels of x[source pixel at the tap, Cin]ᵀ · gradient[pixel, Cout], the gradient
-// of a convolution's weight.
+// of a convolution's weight; WITH_BIAS also parts of Σ over output pixels of the gradient, that of its bias.
 //
 // An implicit GEMM whose long axis is the pixels: one workgroup is one subgroup of SUBGROUP_SIZE lanes and computes 4 * ROWS_4
 // rows (vec4s of input channels, each at its own tap) × SUBGROUP_SIZE vec4 of output channels over one part of the pixels.
@@ -11,7 +11,8 @@
 // loads, not multiply-adds, are what costs. With 32 rows they are two thirds of what they are with 16 per product.
 //
 // The grid is channels × rows × parts; part p of P takes strips p·n / P to (p + 1)·n / P and writes a whole dw at
-// out[p], which the host adds up in order: no atomics, the same bits every time.
+// out[p], and a whole sum at bias_sums[first_part + p], which the host adds up in order: no atomics, the same bits every
+// time.
 //
 // The host guarantees Cin % 4 == 0, Cout % 4 == 0, that no operand is empty, and ROWS_4 <= 2 * SUBGROUP_SIZE. x_offset,
 // gradient_offset and out_offset (in vec4) tell where in the bindings this dispatch's data starts.
@@ -29,6 +30,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   #repeat (n < 2) rows[n] = rows_at(first_row + (lane + n * SUBGROUP_SIZE) % ROWS_4);
 
   var sums: array<vec4f, 4u * ROWS_4>;
+#if ${WITH_BIAS}
+  var bias_sum = vec4f();
+#endif
 
   let end = (group.z + 1u) * params.strips / params.parts;
   for (var index = group.z * params.strips / params.parts; index < end; index++) {
@@ -41,6 +45,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       #repeat (n < 4) if (n * SUBGROUP_SIZE < 2u * ROWS_4) { loaded[n] = value_of(lines[n % max(1u, ROWS_4 / SUBGROUP_SIZE)], i + (lane + n * SUBGROUP_SIZE) / ROWS_4 % 2u, strip.count); }
       let g0 = gradient[gradient_at + i * params.cout4];
       let g1 = gradient[gradient_at + min(i + 1u, strip.count - 1u) * params.cout4];
+#if ${WITH_BIAS}
+      bias_sum += g0 + select(vec4f(), g1, i + 1u < strip.count);
+#endif
 
       var first: array<vec4f, ROWS_4>;
       var second: array<vec4f, ROWS_4>;
@@ -54,6 +61,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   }
 
   #repeat (n < ROWS_4) store(group.z, first_row + n, channel, sums[4u * n], sums[4u * n + 1u], sums[4u * n + 2u], sums[4u * n + 3u]);
+#if ${WITH_BIAS}
+  if (group.y == 0u && channel < params.cout4) {
+    bias_sums[(params.first_part + group.z) * params.cout4 + channel] = bias_sum;
+  }
+#endif
 }
 
 // Where the values of a row vector lie for the pixels of a strip.

@@ -1,12 +1,12 @@
 // Parts of dw[kh·kw·Cin, Cout] = Σ over output pixels of x[source pixel at the tap, Cin]ᵀ · gradient[pixel, Cout], the gradient
-// of a convolution's weight.
+// of a convolution's weight; WITH_BIAS also parts of Σ over output pixels of the gradient, that of its bias.
 //
 // Each invocation computes 16 rows (four vec4 of input channels, each at its own tap) × one vec4 of output channels in
 // registers, over one part of the pixels. Invocations run over output channels, then rows, so that few channels leave none
 // idle. No subgroups, no workgroup memory, no barriers: runs on every device.
 //
 // The grid is invocations × 1 × parts; part p of P takes strips p·n / P to (p + 1)·n / P and writes a whole dw at out[p],
-// which the host adds up in order: no atomics, the same bits every time.
+// and a whole sum at bias_sums[first_part + p], which the host adds up in order: no atomics, the same bits every time.
 //
 // The host guarantees Cin % 4 == 0, Cout % 4 == 0 and that no operand is empty. x_offset, gradient_offset and out_offset
 // (in vec4) tell where in the bindings this dispatch's data starts.
@@ -26,6 +26,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var r4 = vec4f(); var r5 = vec4f(); var r6 = vec4f(); var r7 = vec4f();
   var r8 = vec4f(); var r9 = vec4f(); var r10 = vec4f(); var r11 = vec4f();
   var r12 = vec4f(); var r13 = vec4f(); var r14 = vec4f(); var r15 = vec4f();
+#if ${WITH_BIAS}
+  var bias_sum = vec4f();
+#endif
 
   let end = (id.z + 1u) * params.strips / params.parts;
   for (var index = id.z * params.strips / params.parts; index < end; index++) {
@@ -46,6 +49,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     for (var i = 0u; i < strip.count; i++) {
       let column = strip.x + i32(i * params.stride);
       let g = gradient[gradient_at + i * params.cout4];
+#if ${WITH_BIAS}
+      bias_sum += g;
+#endif
       let v0 = value_at(start0, column + rows0.left, inside0);
       r0 += v0.x * g;
       r1 += v0.y * g;
@@ -73,6 +79,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   store(id.z, first_row + 1u, channel, r4, r5, r6, r7);
   store(id.z, first_row + 2u, channel, r8, r9, r10, r11);
   store(id.z, first_row + 3u, channel, r12, r13, r14, r15);
+#if ${WITH_BIAS}
+  if (tile == 0u) { bias_sums[(params.first_part + id.z) * params.cout4 + channel] = bias_sum; }
+#endif
 }
 
 fn store(part: u32, row: u32, channel: u32, r0: vec4f, r1: vec4f, r2: vec4f, r3: vec4f) {

@@ -1,5 +1,6 @@
 import { elements, imageSizes, joinScopes, type Shape, type Tensor } from '../core/index.ts';
 import { type Conv2dAttributes, convolutionGradients } from './conv2d-reference.ts';
+import { columnSums } from './conv2d-weight-gradient.ts';
 import { type NdArray, type Operands, type Ops, required, type Vjp } from './define.ts';
 import { requireLinear } from './fused-activation.ts';
 import { absolute, reductionBound } from './tolerance.ts';
@@ -14,21 +15,18 @@ export const conv2dVjp: Vjp<Conv2dAttributes> = {
   run({ ops, inputs, specs, gradient, wanted, attributes }) {
     const { stride, padding } = attributes;
     const [kernelHeight, kernelWidth, , cout] = imageSizes(required(specs, 1).shape);
+    const geometry = { kernelHeight, kernelWidth, stride, padding };
+    const ofX = wanted[0]
+      ? inputGradient(ops, required(specs, 0).shape, required(inputs, 1), gradient, attributes)
+      : undefined;
+    if (wanted[1]) {
+      const x = required(inputs, 0);
+      if (!wanted[2]) return [ofX, ops.conv2dWeightGradient(x, gradient, geometry), undefined];
+      const { weight, bias } = ops.conv2dParameterGradients(x, gradient, geometry);
+      return [ofX, weight, bias];
+    }
     const rows = gradient.reshape([elements(gradient.shape.slice(0, -1)), cout]);
-    return [
-      wanted[0]
-        ? inputGradient(ops, required(specs, 0).shape, required(inputs, 1), gradient, attributes)
-        : undefined,
-      wanted[1]
-        ? ops.conv2dWeightGradient(required(inputs, 0), gradient, {
-            kernelHeight,
-            kernelWidth,
-            stride,
-            padding,
-          })
-        : undefined,
-      wanted[2] ? ops.sum(rows, { axes: [0] }) : undefined,
-    ];
+    return [ofX, undefined, wanted[2] ? ops.sum(rows, { axes: [0] }) : undefined];
   },
 
   reference: (inputs, attributes, cotangent) => gradients(inputs, cotangent, attributes),
@@ -113,12 +111,5 @@ function gradients(
   attributes: Conv2dAttributes,
 ): Operands<NdArray> {
   const { x, weight } = convolutionGradients(required(inputs, 0), required(inputs, 1), inner, attributes);
-  const bias = inputs[2];
-  if (!bias) return [x, weight, undefined];
-  const sums = new Float64Array(bias.data.length);
-  inner.data.forEach((g, i) => {
-    const channel = i % sums.length;
-    sums[channel] = (sums[channel] as number) + g;
-  });
-  return [x, weight, { shape: bias.shape, data: sums }];
+  return [x, weight, inputs[2] && columnSums(inner)];
 }

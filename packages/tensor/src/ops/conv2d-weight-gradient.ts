@@ -8,7 +8,15 @@ import {
 } from '@lua-webgpu/kernels';
 import { formatShape, requireDType, requireRank, type Shape, sameShape, type Tensor } from '../core/index.ts';
 import { convolutionGradients } from './conv2d-reference.ts';
-import { apply, firstOrder, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
+import {
+  apply,
+  applyBoth,
+  firstOrder,
+  type NdArray,
+  type OpDefinition,
+  type Operands,
+  required,
+} from './define.ts';
 import { absolute, reductionBound } from './tolerance.ts';
 
 export interface Conv2dWeightGradientAttributes {
@@ -51,14 +59,10 @@ export const conv2dWeightGradientOp: OpDefinition<Conv2dWeightGradientAttributes
     return { shape: weightShape(shape), dtype: 'f32' };
   },
 
-  forward({ device, inputs, out, attributes }) {
-    const x = required(inputs, 0);
-    const gradient = required(inputs, 1);
-    record(
-      device,
-      { x: x.buffer, gradient: gradient.buffer, out: out.buffer },
-      geometryOf(inputs, attributes),
-    );
+  forward({ device, inputs, out, second, attributes }) {
+    const [x, gradient] = [required(inputs, 0).buffer, required(inputs, 1).buffer];
+    const buffers = { x, gradient, out: out.buffer, biasOut: second?.buffer };
+    record(device, buffers, geometryOf(inputs, attributes));
   },
 
   reference: (inputs, attributes) => weightGradient(inputs, attributes),
@@ -213,6 +217,17 @@ export const conv2dWeightGradientOp: OpDefinition<Conv2dWeightGradientAttributes
     );
     return reductionBound(batch * height * width, magnitudes);
   },
+
+  /** Of the bias. */
+  second: {
+    infer: (inputs) => ({ shape: [required(inputs, 1).shape[3] ?? 0], dtype: 'f32' }),
+    reference: ([, gradient]) => columnSums(required([gradient], 0)),
+    tolerance: ([, gradient]) => {
+      const { shape, data } = absolute(required([gradient], 0));
+      return reductionBound(data.length / Math.max(1, shape[3] ?? 0), columnSums({ shape, data }));
+    },
+  },
+
   vjp: firstOrder,
 };
 
@@ -243,6 +258,15 @@ function weightGradient(inputs: Operands<NdArray>, attributes: Conv2dWeightGradi
   return convolutionGradients(required(inputs, 0), zeros, required(inputs, 1), attributes).weight;
 }
 
+/** [..., C] → [C], in float64. */
+export function columnSums({ shape, data }: NdArray): NdArray {
+  const sums = new Float64Array(shape.at(-1) ?? 0);
+  data.forEach((value, i) => {
+    sums[i % sums.length] = (sums[i % sums.length] as number) + value;
+  });
+  return { shape: [sums.length], data: sums };
+}
+
 /**
  * The gradient of `conv2d`'s weight, [kh, kw, Cin, Cout]: x [B, H, W, Cin] at every tap times `gradient` [B, Ho, Wo, Cout],
  * the gradient of the result before the activation, summed over the output pixels. Has no gradient itself.
@@ -254,4 +278,14 @@ export function conv2dWeightGradient(
   options: Conv2dWeightGradientAttributes,
 ): Tensor {
   return apply(conv2dWeightGradientOp, [x, gradient], options);
+}
+
+/** Gradients of `conv2d`'s weight and of its bias, [Cout], the sum of `gradient` over the output pixels. */
+export function conv2dParameterGradients(
+  x: Tensor,
+  gradient: Tensor,
+  options: Conv2dWeightGradientAttributes,
+): { readonly weight: Tensor; readonly bias: Tensor } {
+  const both = applyBoth(conv2dWeightGradientOp, [x, gradient], options);
+  return { weight: both.result, bias: both.second };
 }

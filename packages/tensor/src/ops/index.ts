@@ -4,7 +4,7 @@ export { toChannelsFirst, toChannelsLast } from './channels.ts';
 export { concat } from './concat.ts';
 export { conv2d } from './conv2d.ts';
 export { conv2dTransposeWeight } from './conv2d-transpose-weight.ts';
-export { conv2dWeightGradient } from './conv2d-weight-gradient.ts';
+export { conv2dParameterGradients, conv2dWeightGradient } from './conv2d-weight-gradient.ts';
 export { crop2d } from './crop2d.ts';
 export type {
   NdArray,

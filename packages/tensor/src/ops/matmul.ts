@@ -127,14 +127,13 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
       const b = required(inputs, 1);
       const [k, n] = [sizeOf(b.shape, 0), sizeOf(b.shape, 1)];
       const rows = gradient.reshape([elements(required(specs, 0).shape.slice(0, -1)), n]);
-      const weightGradient = () =>
-        ops
-          .conv2dWeightGradient(asRow(required(inputs, 0), k), asRow(gradient, n), pointwise)
-          .reshape([k, n]);
+      const weightOperands = () => [asRow(required(inputs, 0), k), asRow(gradient, n), pointwise] as const;
+      const both = wanted[1] && wanted[2] ? ops.conv2dParameterGradients(...weightOperands()) : undefined;
+      const weight = wanted[1] ? (both?.weight ?? ops.conv2dWeightGradient(...weightOperands())) : undefined;
       return [
         wanted[0] ? ops.matmulTransposed(gradient, b) : undefined,
-        wanted[1] ? weightGradient() : undefined,
-        wanted[2] ? ops.sum(rows, { axes: [0] }) : undefined,
+        weight?.reshape([k, n]),
+        wanted[2] ? (both?.bias ?? ops.sum(rows, { axes: [0] })) : undefined,
         wanted[3] ? gradient : undefined,
       ];
     },
