@@ -68,11 +68,12 @@ describe.each(await adapterCases())('$label', (adapter) => {
       const a = device.upload(Float32Array.from(seededValues(1, rows * k)));
       const b = device.upload(Float32Array.from(seededValues(2, k * n)));
       const bias = device.upload(Float32Array.from(seededValues(3, n)));
+      const addend = device.upload(Float32Array.from(seededValues(4, rows * n)));
       const out = device.allocate(4 * rows * n);
       const activation = { kind: 'gelu' } as const;
-      matmul(device, { a, b, bias, out }, { rows, k, n, bias: true, activation });
+      matmul(device, { a, b, bias, addend, out }, { rows, k, n, bias: true, addend: true, activation });
       const bits = new Uint32Array(await device.read(out));
-      for (const buffer of [a, b, bias, out]) buffer.release();
+      for (const buffer of [a, b, bias, addend, out]) buffer.release();
       return bits;
     };
     const whole = await product(await devices.open());

@@ -28,9 +28,11 @@ describe.each(await adapterCases())('$label', (adapter) => {
       using tape = new Tape();
       const x = scope.tensor(values(1, 2 * 6 * 5 * 12), [2, 6, 5, 12]);
       const weight = scope.tensor(values(2, 12 * 20), [12, 20]);
+      const addend = scope.tensor(values(4, 2 * 6 * 5 * 20), [2, 6, 5, 20]);
       const kernel = scope.tensor(values(3, 3 * 3 * 12 * 8), [3, 3, 12, 8]);
       for (const product of [
         (input: Tensor) => matmul(input, weight, { activation }),
+        (input: Tensor) => matmul(input, weight, { addend, activation }),
         (input: Tensor) => conv2d(input, kernel, { padding: 1, activation }),
       ]) {
         const fused = await product(x).readFloats();

@@ -30,6 +30,7 @@ for (const adapter of await adapterCases()) {
         [
           [3, 21, 13, 8],
           [3, 3, 8, 12],
+          [12],
         ],
         { stride: 1, padding: { top: 1, bottom: 1, left: 1, right: 1 } },
       ],
@@ -38,6 +39,7 @@ for (const adapter of await adapterCases()) {
         [
           [1, 70, 13, 3],
           [3, 3, 3, 5],
+          [5],
         ],
         { stride: 2, padding: { top: 1, bottom: 0, left: 0, right: 1 } },
       ],
@@ -46,6 +48,7 @@ for (const adapter of await adapterCases()) {
         [
           [2, 16, 12, 8],
           [1, 1, 8, 8],
+          [8],
         ],
         { stride: 1, padding: { top: 0, bottom: 0, left: 0, right: 0 } },
       ],
