@@ -14,6 +14,7 @@ import {
   preset,
   presetNames,
   pretrainedEntry,
+  pretrainedNetwork,
 } from '@lua-webgpu/lua-model';
 import { sha256OfFile } from '@lua-webgpu/tensor';
 import { UsageError } from './errors.ts';
@@ -77,7 +78,7 @@ export async function openModel(
   if (weights !== undefined && isPretrainedName(weights)) {
     const { sha256 } = pretrainedEntry(weights);
     return {
-      model: await loadPretrained(device, weights),
+      model: await loadPretrained(device, pretrainedNetwork(weights)),
       weights: { name: weights, sha256, trained: true },
     };
   }

@@ -8,6 +8,7 @@ import {
   loadPretrainedDecoder,
   loadVae,
   type PretrainedName,
+  pretrainedDecoder,
   pretrainedEntry,
   type RgbImage,
   type TilingOptions,
@@ -66,7 +67,12 @@ export class HostVae implements Disposable {
       return new HostVae(await loadVae(device, path, { profile, parts }), device, options, context);
     }
     checkPackaged(path, profile, parts);
-    return new HostVae(await loadPretrainedDecoder(device, path), device, options, context);
+    return new HostVae(
+      await loadPretrainedDecoder(device, pretrainedDecoder(path)),
+      device,
+      options,
+      context,
+    );
   }
 
   /** The decoder-ready latent of a picture, [1, C, h, w]. @throws as `encodeTiled` */

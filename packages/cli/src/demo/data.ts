@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FileError } from '@lua-webgpu/kernels';
-import type { PretrainedName } from '@lua-webgpu/lua-model';
+import type { PretrainedNetwork } from '@lua-webgpu/lua-model';
 
 /** An entry of examples/sources.json: a photograph, NAME.jpg, and its latents, NAME-SIDE.safetensors by side in pixels. */
 export interface Example {
@@ -15,7 +15,7 @@ export interface Example {
 
 /** examples/demo-golden.json: what PyTorch computes with the demonstration's model. */
 export interface DemoGolden {
-  readonly model: PretrainedName;
+  readonly model: PretrainedNetwork;
   /** Largest allowed |difference| relative to `max`. */
   readonly tolerance: number;
   /** By name of the latent that goes in. */

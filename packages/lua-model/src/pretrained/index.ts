@@ -3,8 +3,12 @@
 export { loadPretrained, loadPretrainedDecoder, type PretrainedOptions, pretrainedUrl } from './load.ts';
 export {
   isPretrainedName,
+  type PretrainedDecoder,
   type PretrainedEntry,
   type PretrainedName,
+  type PretrainedNetwork,
+  pretrainedDecoder,
   pretrainedEntry,
   pretrainedNames,
+  pretrainedNetwork,
 } from './registry.ts';

@@ -3,7 +3,14 @@ import { parseTensorFile, type WeightFile } from '@lua-webgpu/tensor';
 import { luaFromFile } from '../checkpoint.ts';
 import type { Lua } from '../network/index.ts';
 import { type Vae, vaeFromTensors } from '../vae/index.ts';
-import { type PretrainedEntry, type PretrainedName, pretrainedEntry } from './registry.ts';
+import {
+  type PretrainedDecoder,
+  type PretrainedName,
+  type PretrainedNetwork,
+  pretrainedDecoder,
+  pretrainedEntry,
+  pretrainedNetwork,
+} from './registry.ts';
 
 export interface PretrainedOptions {
   /** URL of the folder with the files, ending in `/`; default: this package's pretrained/. In a browser, where you serve it. */
@@ -18,10 +25,10 @@ export interface PretrainedOptions {
  */
 export async function loadPretrained(
   device: Device,
-  name: PretrainedName,
+  name: PretrainedNetwork,
   options: PretrainedOptions = {},
 ): Promise<Lua> {
-  return luaFromFile(device, await readPretrained(name, 'lua', options), name);
+  return luaFromFile(device, await readPretrained(pretrainedNetwork(name), options), name);
 }
 
 /**
@@ -32,10 +39,10 @@ export async function loadPretrained(
  */
 export async function loadPretrainedDecoder(
   device: Device,
-  name: PretrainedName,
+  name: PretrainedDecoder,
   options: PretrainedOptions = {},
 ): Promise<Vae> {
-  const { tensors } = await readPretrained(name, 'decoder', options);
+  const { tensors } = await readPretrained(pretrainedDecoder(name), options);
   const { profile } = pretrainedEntry(name);
   return await vaeFromTensors(device, tensors, { profile, parts: ['decoder'], name });
 }
@@ -47,27 +54,16 @@ export function pretrainedUrl(name: PretrainedName, { folder }: PretrainedOption
   return new URL(`${name}.safetensors`, folder ?? new URL('../../pretrained/', import.meta.url));
 }
 
-async function readPretrained(
-  name: PretrainedName,
-  kind: PretrainedEntry['kind'],
-  options: PretrainedOptions,
-): Promise<WeightFile> {
-  const entry = pretrainedEntry(name);
-  if (entry.kind !== kind) {
-    throw new FileError(
-      'pretrained-kind',
-      `${name} is a ${entry.kind === 'lua' ? 'LUA network' : 'decoder'}`,
-      `Load it with ${entry.kind === 'lua' ? 'loadPretrained' : 'loadPretrainedDecoder'}.`,
-    );
-  }
+async function readPretrained(name: PretrainedName, options: PretrainedOptions): Promise<WeightFile> {
   const url = pretrainedUrl(name, options);
   const bytes = await readBytes(url);
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  if (sha256 === entry.sha256) return parseTensorFile(bytes, name);
+  const expected = pretrainedEntry(name).sha256;
+  if (sha256 === expected) return parseTensorFile(bytes, name);
   throw new FileError(
     'pretrained-hash',
-    `${url.href} is not the file that belongs to this version: its SHA-256 is ${sha256}, not ${entry.sha256}`,
+    `${url.href} is not the file that belongs to this version: its SHA-256 is ${sha256}, not ${expected}`,
     'Install @lua-webgpu/lua-model again.',
   );
 }

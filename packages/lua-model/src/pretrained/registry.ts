@@ -22,7 +22,15 @@ const ENTRIES = {
   },
 } as const satisfies Record<string, PretrainedEntry>;
 
-export type PretrainedName = keyof typeof ENTRIES;
+type NameOf<Kind extends PretrainedEntry['kind']> = {
+  [Name in keyof typeof ENTRIES]: (typeof ENTRIES)[Name]['kind'] extends Kind ? Name : never;
+}[keyof typeof ENTRIES];
+
+/** Of a LUA network. */
+export type PretrainedNetwork = NameOf<'lua'>;
+/** Of a decoder. */
+export type PretrainedDecoder = NameOf<'decoder'>;
+export type PretrainedName = PretrainedNetwork | PretrainedDecoder;
 
 export const pretrainedNames = Object.keys(ENTRIES) as readonly PretrainedName[];
 
@@ -32,12 +40,31 @@ export function isPretrainedName(name: string): name is PretrainedName {
 }
 
 /** @throws FileError `pretrained-unknown` */
-export function pretrainedEntry(name: PretrainedName): PretrainedEntry {
+export function pretrainedEntry(name: string): PretrainedEntry {
   if (isPretrainedName(name)) return ENTRIES[name];
-  const guess = closest(String(name), pretrainedNames);
+  const guess = closest(name, pretrainedNames);
   throw new FileError(
     'pretrained-unknown',
     `there are no pretrained weights called ${JSON.stringify(name)}`,
     `${guess === undefined ? '' : `Did you mean ${guess}? `}There are ${pretrainedNames.join(', ')}.`,
+  );
+}
+
+/** `name`, if it is that of a network. @throws FileError `pretrained-unknown`, `pretrained-kind` */
+export function pretrainedNetwork(name: string): PretrainedNetwork {
+  return ofKind<PretrainedNetwork>(name, 'lua');
+}
+
+/** `name`, if it is that of a decoder. @throws FileError `pretrained-unknown`, `pretrained-kind` */
+export function pretrainedDecoder(name: string): PretrainedDecoder {
+  return ofKind<PretrainedDecoder>(name, 'decoder');
+}
+
+function ofKind<Name extends PretrainedName>(name: string, kind: PretrainedEntry['kind']): Name {
+  if (pretrainedEntry(name).kind === kind) return name as Name;
+  throw new FileError(
+    'pretrained-kind',
+    `${name} is a ${kind === 'lua' ? 'decoder' : 'LUA network'}`,
+    `Load it with ${kind === 'lua' ? 'loadPretrainedDecoder' : 'loadPretrained'}.`,
   );
 }
