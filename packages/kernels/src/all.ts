@@ -23,11 +23,7 @@ import {
 } from './group-norm/index.ts';
 import { l1LossFamily, l1LossGradientFamily } from './l1-loss/index.ts';
 import { layerNormFamily } from './layer-norm/index.ts';
-import {
-  layerNormGradientFamily,
-  layerNormParametersFamily,
-  layerNormStatisticsFamily,
-} from './layer-norm-backward/index.ts';
+import { layerNormGradientFamily, layerNormParametersFamily } from './layer-norm-backward/index.ts';
 import { toChannelsFirstFamily, toChannelsLastFamily, upsampleNearestFamily } from './layout/index.ts';
 import { matmulFamily } from './matmul/index.ts';
 import { adamFamily, averageFamily, clipFactor, sgdFamily, squareSum } from './optim/index.ts';
@@ -83,7 +79,6 @@ export const families: readonly Family<any, any>[] = [
   layerNormFamily,
   layerNormGradientFamily,
   layerNormParametersFamily,
-  layerNormStatisticsFamily,
   matmulFamily,
   padFamily,
   patchVarianceFamily,

@@ -1,8 +1,9 @@
 import type { Device } from '@lua-webgpu/kernels';
-import { layerNorm, openScope } from '@lua-webgpu/tensor';
+import { applyBoth, layerNorm, openScope } from '@lua-webgpu/tensor';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
 import { seededValues } from '../../support/compare.ts';
+import { named } from '../../tensor/ops/linear-problems.ts';
 
 for (const adapter of await adapterCases()) {
   describe(`layer normalisation beyond one binding on ${adapter.label}`, () => {
@@ -16,8 +17,10 @@ for (const adapter of await adapterCases()) {
         const count = shape.reduce((a, b) => a * b, 1);
         return scope.tensor(Float32Array.from(seededValues(count, count)), shape);
       };
-      const y = layerNorm(random(rows, channels), random(channels), random(channels));
-      const bits = new Uint32Array((await y.read()).buffer);
+      const operands = [random(rows, channels), random(channels), random(channels)];
+      const both = applyBoth(named('layerNorm'), operands, { eps: 1e-5 });
+      const results = [await both.result.read(), await both.second.read()];
+      const bits = results.map(({ buffer }) => new Uint32Array(buffer));
       const dispatches = dispatch.mock.calls.length;
       dispatch.mockRestore();
       return { bits, dispatches };

@@ -4,28 +4,27 @@ import { defineKernel, foldGrid, type Grid, read, write } from '../wgsl/index.ts
 /** Rows that one invocation of the parameters' gradients adds up, as in the shaders. */
 export const rowsPerGroup = 64;
 
-const vectorParams = { rows: 'u32', c4: 'u32', eps: 'f32' } as const;
-const scalarParams = { rows: 'u32', channels: 'u32', eps: 'f32' } as const;
+const vectorParams = { rows: 'u32', c4: 'u32' } as const;
+const scalarParams = { rows: 'u32', channels: 'u32' } as const;
 const rowGrid = ({ rows }: { rows: number }) => foldGrid(Math.ceil(rows / 64));
-const inputCost = (values: number) => ({ flops: 16 * values, bytes: 12 * values });
-const statisticsCost = (values: number) => ({ flops: 4 * values, bytes: 4 * values });
+const inputCost = (values: number) => ({ flops: 12 * values, bytes: 12 * values });
 const parametersCost = (values: number) => ({ flops: 5 * values, bytes: 8 * values });
 const columnGrid = (rows: number, columns: number) =>
   foldGrid(Math.ceil((Math.ceil(rows / rowsPerGroup) * columns) / 64));
 
-const vectorOperands = {
-  x: read('vec4f'),
-  weight: read('vec4f'),
-  gradient: read('vec4f'),
-  out: write('vec4f'),
-};
-const scalarOperands = { x: read('f32'), weight: read('f32'), gradient: read('f32'), out: write('f32') };
+const inputBindings = (element: 'f32' | 'vec4f') => ({
+  x: read(element),
+  weight: read(element),
+  gradient: read(element),
+  statistics: read('vec2f'),
+  out: write(element),
+});
 
 export const inputSubgroup = defineKernel({
   name: 'layer-norm-backward/input-subgroup',
   source: shaders['layer-norm-backward/input-subgroup.wgsl'],
   features: ['subgroups'],
-  bindings: vectorOperands,
+  bindings: inputBindings('vec4f'),
   params: vectorParams,
   workgroup: ({ SUBGROUP_SIZE }): Grid => [Number(SUBGROUP_SIZE), 1, 1],
   grid: ({ rows }) => foldGrid(Math.ceil(rows / 4)),
@@ -35,7 +34,7 @@ export const inputSubgroup = defineKernel({
 export const inputPortable = defineKernel({
   name: 'layer-norm-backward/input-portable',
   source: shaders['layer-norm-backward/input-portable.wgsl'],
-  bindings: vectorOperands,
+  bindings: inputBindings('vec4f'),
   params: vectorParams,
   workgroup: () => [64, 1, 1],
   grid: rowGrid,
@@ -45,31 +44,11 @@ export const inputPortable = defineKernel({
 export const inputScalar = defineKernel({
   name: 'layer-norm-backward/input-scalar',
   source: shaders['layer-norm-backward/input-scalar.wgsl'],
-  bindings: scalarOperands,
+  bindings: inputBindings('f32'),
   params: scalarParams,
   workgroup: () => [64, 1, 1],
   grid: rowGrid,
   cost: ({ rows, channels }) => inputCost(rows * channels),
-});
-
-export const statisticsPortable = defineKernel({
-  name: 'layer-norm-backward/statistics-portable',
-  source: shaders['layer-norm-backward/statistics-portable.wgsl'],
-  bindings: { x: read('vec4f'), statistics: write('vec2f') },
-  params: vectorParams,
-  workgroup: () => [64, 1, 1],
-  grid: rowGrid,
-  cost: ({ rows, c4 }) => statisticsCost(4 * rows * c4),
-});
-
-export const statisticsScalar = defineKernel({
-  name: 'layer-norm-backward/statistics-scalar',
-  source: shaders['layer-norm-backward/statistics-scalar.wgsl'],
-  bindings: { x: read('f32'), statistics: write('vec2f') },
-  params: scalarParams,
-  workgroup: () => [64, 1, 1],
-  grid: rowGrid,
-  cost: ({ rows, channels }) => statisticsCost(rows * channels),
 });
 
 export const parametersPortable = defineKernel({
@@ -81,7 +60,7 @@ export const parametersPortable = defineKernel({
     statistics: read('vec2f'),
     partial_sums: write('vec4f'),
   },
-  params: { rows: 'u32', c4: 'u32', first_group: 'u32' },
+  params: { ...vectorParams, first_group: 'u32' },
   workgroup: () => [64, 1, 1],
   grid: ({ rows, c4 }) => columnGrid(rows, c4),
   cost: ({ rows, c4 }) => parametersCost(4 * rows * c4),
@@ -91,7 +70,7 @@ export const parametersScalar = defineKernel({
   name: 'layer-norm-backward/parameters-scalar',
   source: shaders['layer-norm-backward/parameters-scalar.wgsl'],
   bindings: { x: read('f32'), gradient: read('f32'), statistics: read('vec2f'), partial_sums: write('f32') },
-  params: { rows: 'u32', channels: 'u32', first_group: 'u32' },
+  params: { ...scalarParams, first_group: 'u32' },
   workgroup: () => [64, 1, 1],
   grid: ({ rows, channels }) => columnGrid(rows, channels),
   cost: ({ rows, channels }) => parametersCost(rows * channels),

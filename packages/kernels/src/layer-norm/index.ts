@@ -27,9 +27,18 @@ export interface LayerNormBuffers {
   readonly bias: GpuBuffer;
   /** [rows, channels]. */
   readonly out: GpuBuffer;
+  /** [rows, 2]: of each row mean and 1 / √(variance + eps), which the gradients need. */
+  readonly statistics?: GpuBuffer | undefined;
 }
 
-const vectorBindings = { x: read('vec4f'), weight: read('vec4f'), bias: read('vec4f'), out: write('vec4f') };
+const constants = { STATISTICS: [false, true] };
+const bindings = (element: 'f32' | 'vec4f') => ({
+  x: read(element),
+  weight: read(element),
+  bias: read(element),
+  out: write(element),
+  statistics: write('vec2f', 'STATISTICS'),
+});
 const vectorParams = { rows: 'u32', c4: 'u32', eps: 'f32' } as const;
 const cost = (rows: number, channels: number) => ({ flops: 8 * rows * channels, bytes: 8 * rows * channels });
 const vectorCost = ({ rows, c4 }: { rows: number; c4: number }) => cost(rows, 4 * c4);
@@ -38,7 +47,8 @@ export const layerNormSubgroup = defineKernel({
   name: 'layer-norm/subgroup',
   source: shaders['layer-norm/subgroup.wgsl'],
   features: ['subgroups'],
-  bindings: vectorBindings,
+  constants,
+  bindings: bindings('vec4f'),
   params: vectorParams,
   workgroup: ({ SUBGROUP_SIZE }): Grid => [Number(SUBGROUP_SIZE), 1, 1],
   grid: ({ rows }) => foldGrid(Math.ceil(rows / 4)),
@@ -48,7 +58,8 @@ export const layerNormSubgroup = defineKernel({
 export const layerNormPortable = defineKernel({
   name: 'layer-norm/portable',
   source: shaders['layer-norm/portable.wgsl'],
-  bindings: vectorBindings,
+  constants,
+  bindings: bindings('vec4f'),
   params: vectorParams,
   workgroup: () => [64, 1, 1],
   grid: ({ rows }) => foldGrid(Math.ceil(rows / 64)),
@@ -58,7 +69,8 @@ export const layerNormPortable = defineKernel({
 export const layerNormScalar = defineKernel({
   name: 'layer-norm/scalar',
   source: shaders['layer-norm/scalar.wgsl'],
-  bindings: { x: read('f32'), weight: read('f32'), bias: read('f32'), out: write('f32') },
+  constants,
+  bindings: bindings('f32'),
   params: { rows: 'u32', channels: 'u32', eps: 'f32' },
   workgroup: () => [64, 1, 1],
   grid: ({ rows }) => foldGrid(Math.ceil(rows / 64)),
@@ -72,7 +84,7 @@ type LayerNormVariant = Variant<LayerNormShape> & {
   readonly params: (shape: LayerNormShape) => Record<string, number>;
 };
 const c4 = ({ channels }: LayerNormShape) => ({ c4: channels / 4 });
-const noConstants = () => ({});
+const noStatistics = () => ({ STATISTICS: false });
 
 export const layerNormFamily: Family<LayerNormShape, LayerNormVariant> = {
   name: 'layer-norm',
@@ -80,21 +92,21 @@ export const layerNormFamily: Family<LayerNormShape, LayerNormVariant> = {
     {
       name: 'subgroup',
       kernel: layerNormSubgroup,
-      constants: noConstants,
+      constants: noStatistics,
       refuses: needsVectors,
       params: c4,
     },
     {
       name: 'portable',
       kernel: layerNormPortable,
-      constants: noConstants,
+      constants: noStatistics,
       refuses: needsVectors,
       params: c4,
     },
     {
       name: 'scalar',
       kernel: layerNormScalar,
-      constants: noConstants,
+      constants: noStatistics,
       params: ({ channels }) => ({ channels }),
     },
   ],
@@ -114,13 +126,19 @@ export function layerNorm(device: Device, buffers: LayerNormBuffers, shape: Laye
   const { rows, channels, eps } = shape;
   if (rows === 0 || channels === 0) return;
   const variant = pick(layerNormFamily, device, shape);
-  const { x, weight, bias, out } = buffers;
+  const { x, weight, bias, out, statistics } = buffers;
   const rowBytes = 4 * channels;
-  for (const band of rowBands('layer norm', rows, [rowBytes], device.capabilities.limits)) {
+  for (const band of rowBands('layer norm', rows, [rowBytes, 8], device.capabilities.limits)) {
     device.dispatch(variant.kernel, {
-      buffers: { x: bandRange(x, band, rowBytes), weight, bias, out: bandRange(out, band, rowBytes) },
+      buffers: {
+        x: bandRange(x, band, rowBytes),
+        weight,
+        bias,
+        out: bandRange(out, band, rowBytes),
+        statistics: statistics && bandRange(statistics, band, 8),
+      },
       params: { rows: band.count, eps, ...variant.params(shape) },
-      constants: variant.constants(shape),
+      constants: { ...variant.constants(shape), STATISTICS: statistics !== undefined },
     });
   }
 }

@@ -1,4 +1,5 @@
-// out[row, c] = (x[row, c] − mean) / √(variance + eps) · weight[c] + bias[c], over rows of 4·c4 channels.
+// out[row, c] = (x[row, c] − mean) / √(variance + eps) · weight[c] + bias[c], over rows of 4·c4 channels;
+// with STATISTICS also statistics[row] = (mean, 1 / √(variance + eps)), which the backward pass takes.
 //
 // One invocation computes one row, reading it three times as vec4. No subgroups, no barriers: runs on every device.
 //
@@ -29,6 +30,9 @@ fn main(
   let scale = inverseSqrt(dot(squares, vec4f(1.0)) / channels + params.eps);
 
   if (row < params.rows) {
+#if ${STATISTICS}
+    statistics[row] = vec2f(mean, scale);
+#endif
     for (var c = 0u; c < params.c4; c++) {
       out[at + c] = (x[at + c] - mean) * scale * weight[c] + bias[c];
     }

@@ -1,4 +1,5 @@
-// out[row, c] = (x[row, c] − mean) / √(variance + eps) · weight[c] + bias[c], over rows of any number of channels.
+// out[row, c] = (x[row, c] − mean) / √(variance + eps) · weight[c] + bias[c], over rows of any number of channels;
+// with STATISTICS also statistics[row] = (mean, 1 / √(variance + eps)), which the backward pass takes.
 //
 // One invocation computes one row, reading it three times. Exists for channels that are not multiples of 4.
 //
@@ -28,6 +29,9 @@ fn main(
   let scale = inverseSqrt(squares / f32(params.channels) + params.eps);
 
   if (row < params.rows) {
+#if ${STATISTICS}
+    statistics[row] = vec2f(mean, scale);
+#endif
     for (var c = 0u; c < params.channels; c++) {
       out[at + c] = (x[at + c] - mean) * scale * weight[c] + bias[c];
     }

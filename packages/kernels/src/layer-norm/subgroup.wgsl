@@ -1,4 +1,5 @@
-// out[row, c] = (x[row, c] − mean) / √(variance + eps) · weight[c] + bias[c], over rows of 4·c4 channels.
+// out[row, c] = (x[row, c] − mean) / √(variance + eps) · weight[c] + bias[c], over rows of 4·c4 channels;
+// with STATISTICS also statistics[row] = (mean, 1 / √(variance + eps)), which the backward pass takes.
 //
 // One workgroup is one subgroup of SUBGROUP_SIZE lanes (a power of two, 4 to 128) and computes four rows: each lane
 // takes every SUBGROUP_SIZE-th vec4 of each row, and the lanes' sums are added by exchanging them in log₂ steps. No
@@ -54,6 +55,14 @@ fn main(
     if (stored.z) { out[at.z + c] = (x[at.z + c] - mean.z) * scale.z * w + b; }
     if (stored.w) { out[at.w + c] = (x[at.w + c] - mean.w) * scale.w * w + b; }
   }
+#if ${STATISTICS}
+  if (lane == 0u) {
+    if (live.x) { statistics[row.x] = vec2f(mean.x, scale.x); }
+    if (live.y) { statistics[row.y] = vec2f(mean.y, scale.y); }
+    if (live.z) { statistics[row.z] = vec2f(mean.z, scale.z); }
+    if (live.w) { statistics[row.w] = vec2f(mean.w, scale.w); }
+  }
+#endif
 }
 
 // Per row, the sum over lanes and components, the same in every lane.

@@ -1,7 +1,6 @@
 import {
   layerNormGradientFamily,
   layerNormParametersFamily,
-  layerNormStatisticsFamily,
   layerNormGradient as recordGradient,
   layerNormParameterGradients as recordParameterGradients,
   ShapeError,
@@ -16,185 +15,166 @@ import {
   type Tensor,
   type TensorSpec,
 } from '../core/index.ts';
-import { apply, firstOrder, type NdArray, type OpDefinition, required } from './define.ts';
+import { apply, firstOrder, type NdArray, type OpDefinition, required, type Sample } from './define.ts';
 import {
-  type LayerNormAttributes,
   layerNormGradients,
   layerNormGradientTolerances,
+  layerNormStatistics,
   pattern,
+  statisticsShape,
 } from './layer-norm-reference.ts';
 
-const usual: LayerNormAttributes = { eps: 1e-5 };
+type None = Readonly<Record<string, never>>;
 
-export const layerNormGradientOp: OpDefinition<LayerNormAttributes> = {
+/** Rows of x with their statistics. */
+interface Rows {
+  readonly name?: string;
+  readonly x: NdArray;
+  readonly statistics: NdArray;
+}
+
+function rows(
+  shape: Shape,
+  options: { name?: string; center?: number; amplitude?: number; eps?: number } = {},
+): Rows {
+  const { name, center = 0, amplitude = 1, eps = 1e-5 } = options;
+  const { data } = pattern(elements(shape.slice(0, -1)), sizeOf(shape, -1), center, amplitude);
+  const x = { shape, data };
+  return { ...(name !== undefined && { name }), x, statistics: layerNormStatistics(x, eps) };
+}
+
+const farFromZero = { name: 'far from zero', center: 100, amplitude: 1e-2 };
+
+export const layerNormGradientOp: OpDefinition<None> = {
   name: 'layerNormGradient',
   families: [layerNormGradientFamily.name],
 
-  infer(inputs, { eps }) {
+  infer(inputs) {
     const x = required(inputs, 0);
-    checkRows('layerNormGradient', x, required(inputs, 2), eps);
+    checkRows('layerNormGradient', x, required(inputs, 2), required(inputs, 3));
     checkShape('layerNormGradient', 'weight', required(inputs, 1), [sizeOf(x.shape, -1)]);
     return { shape: x.shape, dtype: 'f32' };
   },
 
-  forward({ device, inputs, out, attributes }) {
+  forward({ device, inputs, out }) {
     const x = required(inputs, 0);
     const buffers = {
       x: x.buffer,
       weight: required(inputs, 1).buffer,
       gradient: required(inputs, 2).buffer,
+      statistics: required(inputs, 3).buffer,
       out: out.buffer,
     };
-    recordGradient(device, buffers, rowsOf(x.shape, attributes));
+    recordGradient(device, buffers, rowsOf(x.shape));
   },
 
-  reference: (inputs, attributes) => layerNormGradients(inputs, attributes).x,
+  reference: (inputs) => layerNormGradients(inputs, required(inputs, 3)).x,
 
   samples: [
-    { inputs: [[33, 60], [60], [33, 60]], attributes: usual },
-    { inputs: [[2, 3, 5, 180], [180], [2, 3, 5, 180]], attributes: usual },
-    { inputs: [[7, 360], [360], [7, 360]], attributes: { eps: 1e-6 } },
-    { name: 'odd channels', inputs: [[131, 7], [7], [131, 7]], attributes: usual },
-    { name: 'long rows', inputs: [[3, 5000], [5000], [3, 5000]], attributes: usual },
-    { name: 'one channel', inputs: [[5, 1], [1], [5, 1]], attributes: usual },
-    { name: 'one row', inputs: [[24], [24], [24]], attributes: usual },
-    { name: 'far from zero', inputs: [pattern(6, 60, 100, 1e-2), [60], [6, 60]], attributes: usual },
-    { name: 'no rows', inputs: [[0, 8], [8], [0, 8]], attributes: usual },
-    { name: 'no channels', inputs: [[3, 0], [0], [3, 0]], attributes: usual },
-  ],
+    rows([33, 60]),
+    rows([2, 3, 5, 180]),
+    rows([7, 360], { eps: 1e-6 }),
+    rows([131, 7], { name: 'odd channels' }),
+    rows([3, 5000], { name: 'long rows' }),
+    rows([5, 1], { name: 'one channel' }),
+    rows([24], { name: 'one row' }),
+    rows([6, 60], farFromZero),
+    rows([0, 8], { name: 'no rows' }),
+    rows([3, 0], { name: 'no channels' }),
+  ].map(({ x, statistics, ...rest }): Sample<None> => {
+    return { ...rest, inputs: [x, [sizeOf(x.shape, -1)], x.shape, statistics], attributes: {} };
+  }),
 
   refusals: [
-    { code: 'shape-rank', inputs: [[], [1], []], attributes: usual },
-    { code: 'shape-mismatch', inputs: [[3, 4], [5], [3, 4]], attributes: usual },
-    { code: 'shape-mismatch', inputs: [[3, 4], [4], [4, 4]], attributes: usual },
-    { code: 'attribute-invalid', inputs: [[3, 4], [4], [3, 4]], attributes: { eps: -1 } },
+    { code: 'shape-rank', inputs: [[], [1], [], [2]], attributes: {} },
+    { code: 'shape-mismatch', inputs: [[3, 4], [5], [3, 4], [3, 2]], attributes: {} },
+    { code: 'shape-mismatch', inputs: [[3, 4], [4], [4, 4], [3, 2]], attributes: {} },
+    { code: 'shape-mismatch', inputs: [[3, 4], [4], [3, 4], [4, 2]], attributes: {} },
   ],
 
-  tolerance: (inputs, attributes) => layerNormGradientTolerances(inputs, attributes)[0],
+  tolerance: (inputs) => layerNormGradientTolerances(inputs, required(inputs, 3))[0],
   vjp: firstOrder,
 };
 
-export const layerNormParameterGradientsOp: OpDefinition<LayerNormAttributes> = {
+export const layerNormParameterGradientsOp: OpDefinition<None> = {
   name: 'layerNormParameterGradients',
-  families: [layerNormStatisticsFamily.name, layerNormParametersFamily.name],
+  families: [layerNormParametersFamily.name],
 
-  infer(inputs, { eps }) {
+  infer(inputs) {
     const x = required(inputs, 0);
-    checkRows('layerNormParameterGradients', x, required(inputs, 1), eps);
+    checkRows('layerNormParameterGradients', x, required(inputs, 1), required(inputs, 2));
     return { shape: [2, sizeOf(x.shape, -1)], dtype: 'f32' };
   },
 
-  forward({ device, inputs, out, attributes }) {
+  forward({ device, inputs, out }) {
     const x = required(inputs, 0);
-    const buffers = { x: x.buffer, gradient: required(inputs, 1).buffer, out: out.buffer };
-    recordParameterGradients(device, buffers, rowsOf(x.shape, attributes));
+    const buffers = {
+      x: x.buffer,
+      gradient: required(inputs, 1).buffer,
+      statistics: required(inputs, 2).buffer,
+      out: out.buffer,
+    };
+    recordParameterGradients(device, buffers, rowsOf(x.shape));
   },
 
-  reference([x, gradient], attributes) {
-    const { weight, bias } = layerNormGradients([x, undefined, gradient], attributes);
+  reference([x, gradient, statistics]) {
+    const { weight, bias } = layerNormGradients([x, undefined, gradient], required([statistics], 0));
     return { shape: [2, weight.data.length], data: joined(weight.data, bias.data) };
   },
 
   samples: [
-    {
-      inputs: [
-        [130, 60],
-        [130, 60],
-      ],
-      attributes: usual,
-    },
-    {
-      inputs: [
-        [2, 3, 5, 180],
-        [2, 3, 5, 180],
-      ],
-      attributes: { eps: 1e-6 },
-    },
-    {
-      name: 'odd channels',
-      inputs: [
-        [197, 7],
-        [197, 7],
-      ],
-      attributes: usual,
-    },
-    {
-      name: 'many rows',
-      inputs: [
-        [20_000, 4],
-        [20_000, 4],
-      ],
-      attributes: usual,
-    },
-    {
-      name: 'one channel',
-      inputs: [
-        [5, 1],
-        [5, 1],
-      ],
-      attributes: usual,
-    },
-    { name: 'one row', inputs: [[24], [24]], attributes: usual },
-    { name: 'far from zero', inputs: [pattern(66, 60, 100, 1e-2), [66, 60]], attributes: usual },
-    {
-      name: 'no rows',
-      inputs: [
-        [0, 8],
-        [0, 8],
-      ],
-      attributes: usual,
-    },
-    {
-      name: 'no channels',
-      inputs: [
-        [3, 0],
-        [3, 0],
-      ],
-      attributes: usual,
-    },
-  ],
+    rows([130, 60]),
+    rows([2, 3, 5, 180], { eps: 1e-6 }),
+    rows([197, 7], { name: 'odd channels' }),
+    rows([20_000, 4], { name: 'many rows' }),
+    rows([5, 1], { name: 'one channel' }),
+    rows([24], { name: 'one row' }),
+    rows([66, 60], farFromZero),
+    rows([0, 8], { name: 'no rows' }),
+    rows([3, 0], { name: 'no channels' }),
+  ].map(({ x, statistics, ...rest }): Sample<None> => {
+    return { ...rest, inputs: [x, x.shape, statistics], attributes: {} };
+  }),
 
   refusals: [
-    { code: 'shape-rank', inputs: [[], []], attributes: usual },
+    { code: 'shape-rank', inputs: [[], [], [2]], attributes: {} },
     {
       code: 'shape-mismatch',
       inputs: [
         [3, 4],
         [4, 3],
+        [3, 2],
       ],
-      attributes: usual,
+      attributes: {},
     },
     {
-      code: 'attribute-invalid',
+      code: 'shape-mismatch',
       inputs: [
         [3, 4],
         [3, 4],
+        [3, 1],
       ],
-      attributes: { eps: Number.NaN },
+      attributes: {},
     },
   ],
 
-  tolerance([x, gradient], attributes) {
-    const [, weight, bias] = layerNormGradientTolerances([x, undefined, gradient], attributes);
+  tolerance([x, gradient, statistics]) {
+    const given = required([statistics], 0);
+    const [, weight, bias] = layerNormGradientTolerances([x, undefined, gradient], given);
     return joined(weight, bias);
   },
   vjp: firstOrder,
 };
 
-const rowsOf = (shape: Shape, { eps }: LayerNormAttributes) => ({
-  rows: elements(shape.slice(0, -1)),
-  channels: sizeOf(shape, -1),
-  eps,
-});
+const rowsOf = (shape: Shape) => ({ rows: elements(shape.slice(0, -1)), channels: sizeOf(shape, -1) });
 
 const joined = (a: NdArray['data'], b: NdArray['data']) => Float64Array.from([...a, ...b]);
 
-function checkRows(op: string, x: TensorSpec, gradient: TensorSpec, eps: number): void {
+function checkRows(op: string, x: TensorSpec, gradient: TensorSpec, statistics: TensorSpec): void {
   sizeOf(x.shape, -1);
   requireDType(op, 'x', x.dtype, 'f32');
   checkShape(op, 'gradient', gradient, x.shape);
-  if (eps >= 0 && Number.isFinite(eps)) return;
-  throw new ShapeError('attribute-invalid', `${op}: eps is ${eps}`, 'Pass a number from 0, such as 1e-5.');
+  checkShape(op, 'statistics', statistics, statisticsShape(x.shape));
 }
 
 function checkShape(op: string, name: string, operand: TensorSpec, shape: Shape): void {
@@ -208,29 +188,21 @@ function checkShape(op: string, name: string, operand: TensorSpec, shape: Shape)
 }
 
 /**
- * Gradient of x [..., C] through `layerNorm(x, weight, bias)`, given that of its result [..., C]:
- * scale · (h − mean h − n · mean (h·n)) over each row, with h = gradient · weight and n the normalised row. x may exceed
- * one binding.
- * @throws ShapeError `shape-mismatch`, `shape-rank`, `dtype-mismatch`, `attribute-invalid`
+ * Gradient of x [..., C] through `layerNorm(x, weight, bias)`, given that of its result [..., C] and `statistics` [..., 2], the
+ * mean and scale of each row: scale · (h − mean h − n · mean (h·n)) over each row, with h = gradient · weight and n the
+ * normalised row. x may exceed one binding.
+ * @throws ShapeError `shape-mismatch`, `shape-rank`, `dtype-mismatch`
  */
-export function layerNormGradient(
-  x: Tensor,
-  weight: Tensor,
-  gradient: Tensor,
-  attributes: LayerNormAttributes,
-): Tensor {
-  return apply(layerNormGradientOp, [x, weight, gradient], attributes);
+export function layerNormGradient(x: Tensor, weight: Tensor, gradient: Tensor, statistics: Tensor): Tensor {
+  return apply(layerNormGradientOp, [x, weight, gradient, statistics], {});
 }
 
 /**
- * Gradients of weight and bias through `layerNorm(x, weight, bias)`, given that of its result: [2, C], the weight's
- * Σ gradient · n first, then the bias's Σ gradient, summed over the rows in a fixed order.
+ * Gradients of weight and bias through `layerNorm(x, weight, bias)`, given that of its result and the statistics as in
+ * `layerNormGradient`: [2, C], the weight's Σ gradient · n first, then the bias's Σ gradient, summed over the rows in a fixed
+ * order.
  * @throws ShapeError as `layerNormGradient`
  */
-export function layerNormParameterGradients(
-  x: Tensor,
-  gradient: Tensor,
-  attributes: LayerNormAttributes,
-): Tensor {
-  return apply(layerNormParameterGradientsOp, [x, gradient], attributes);
+export function layerNormParameterGradients(x: Tensor, gradient: Tensor, statistics: Tensor): Tensor {
+  return apply(layerNormParameterGradientsOp, [x, gradient, statistics], {});
 }

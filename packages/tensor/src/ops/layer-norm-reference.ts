@@ -1,4 +1,4 @@
-import { sizeOf } from '../core/index.ts';
+import { type Shape, sizeOf } from '../core/index.ts';
 import { type NdArray, type Operands, required } from './define.ts';
 import { epsilon, reductionBound } from './tolerance.ts';
 
@@ -7,43 +7,86 @@ export interface LayerNormAttributes {
   readonly eps: number;
 }
 
-/** One row of x with what it is normalised by. */
+/** One row of x with what it is normalised by: (x − mean) · scale. */
 export interface Row {
   readonly first: number;
   readonly x: Float64Array;
   readonly mean: number;
-  readonly variance: number;
+  readonly scale: number;
+  /** What float32 is off by in mean, and relative to it in scale: nothing where both are given. */
+  readonly meanError: number;
+  readonly scaleError: number;
   weight(channel: number): number;
   bias(channel: number): number;
 }
 
-/** Operands [x, weight, bias?]. */
-export function eachRow(inputs: Operands<NdArray>, visit: (row: Row) => void): void {
-  const [x, weight, bias] = [required(inputs, 0), inputs[1], inputs[2]];
+interface RowOperands {
+  readonly x: NdArray;
+  readonly weight?: NdArray | undefined;
+  readonly bias?: NdArray | undefined;
+}
+
+/** @param by eps, or the statistics [rows, 2] = (mean, scale) */
+export function eachRow(
+  { x, weight, bias }: RowOperands,
+  by: number | NdArray,
+  visit: (row: Row) => void,
+): void {
   const channels = sizeOf(x.shape, -1);
   for (let first = 0; first < x.data.length; first += channels) {
     const values = x.data.subarray(first, first + channels);
-    const mean = values.reduce((sum, value) => sum + value, 0) / channels;
-    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / channels;
     visit({
       first,
       x: values,
-      mean,
-      variance,
+      ...(typeof by === 'number' ? statisticsOf(values, by) : givenStatistics(by, first / channels)),
       weight: (c) => weight?.data[c] ?? 0,
       bias: (c) => bias?.data[c] ?? 0,
     });
   }
 }
 
+function statisticsOf(x: Float64Array, eps: number) {
+  const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
+  const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length;
+  const scale = 1 / Math.sqrt(variance + eps);
+  // The mean is off by a rounding error of its sum, which all differences inherit; the variance by that of a sum of
+  // squares and by the square of the mean's error.
+  const root = Math.sqrt(x.length);
+  const magnitude = x.reduce((sum, value) => sum + Math.abs(value), 0) / x.length;
+  const meanError = 4 * epsilon * root * magnitude;
+  return { mean, scale, meanError, scaleError: 2 * epsilon * root + (meanError * scale) ** 2 + 8 * epsilon };
+}
+
+function givenStatistics({ data }: NdArray, row: number) {
+  return { mean: data[2 * row] ?? 0, scale: data[2 * row + 1] ?? 0, meanError: 0, scaleError: 0 };
+}
+
+/** Of the statistics of x: two per row, none where rows have no channels. */
+export const statisticsShape = (x: Shape): Shape => [...x.slice(0, -1), sizeOf(x, -1) === 0 ? 0 : 2];
+
+/** (mean, 1 / √(variance + eps)) of each row: [..., C] → [..., 2]. */
+export const layerNormStatistics = (x: NdArray, eps: number): NdArray =>
+  perRow(x, eps, ({ mean, scale }) => [mean, scale]);
+
+export const layerNormStatisticsTolerance = (x: NdArray, eps: number): Float64Array =>
+  perRow(x, eps, ({ scale, meanError, scaleError }) => [meanError, scaleError * scale]).data;
+
+function perRow(x: NdArray, eps: number, of: (row: Row) => readonly [number, number]): NdArray {
+  const channels = sizeOf(x.shape, -1);
+  const shape = statisticsShape(x.shape);
+  const data = new Float64Array(shape.reduce((count, size) => count * size, 1));
+  eachRow({ x }, eps, (row) => data.set(of(row), (2 * row.first) / channels));
+  return { shape, data };
+}
+
 /** A bound per element, from its row. */
 export function boundRows(
-  inputs: Operands<NdArray>,
-  reference: NdArray,
+  operands: RowOperands,
+  eps: number,
   ofRow: (row: Row) => (x: number, channel: number) => number,
 ): Float64Array {
-  const bound = new Float64Array(reference.data.length);
-  eachRow(inputs, (row) => {
+  const bound = new Float64Array(operands.x.data.length);
+  eachRow(operands, eps, (row) => {
     bound.set(row.x.map(ofRow(row)), row.first);
   });
   return bound;
@@ -64,18 +107,16 @@ export interface LayerNormGradients {
   readonly bias: NdArray;
 }
 
-/** Gradients in float64 of [x, weight, gradient]. */
-export function layerNormGradients(
-  inputs: Operands<NdArray>,
-  { eps }: LayerNormAttributes,
-): LayerNormGradients {
-  const [{ shape, data }, { data: g }] = [required(inputs, 0), required(inputs, 2)];
+/** Gradients in float64 of [x, weight, gradient]. @param by eps, or the statistics [rows, 2] */
+export function layerNormGradients(inputs: Operands<NdArray>, by: number | NdArray): LayerNormGradients {
+  const [x, { data: g }] = [required(inputs, 0), required(inputs, 2)];
+  const { shape, data } = x;
   const channels = sizeOf(shape, -1);
   const result = new Float64Array(data.length);
   const along = new Float64Array(channels);
   const plain = new Float64Array(channels);
-  eachRow(inputs.slice(0, 2), (row) => {
-    const scale = 1 / Math.sqrt(row.variance + eps);
+  eachRow({ x, weight: inputs[1] }, by, (row) => {
+    const { scale } = row;
     const normal = row.x.map((value) => (value - row.mean) * scale);
     const own = g.subarray(row.first, row.first + channels);
     const h = own.map((value, c) => value * row.weight(c));
@@ -94,12 +135,13 @@ export function layerNormGradients(
   };
 }
 
-/** Error bounds, from [x, weight, gradient], of the gradients of x, weight and bias. */
+/** Error bounds, from [x, weight, gradient], of the gradients of x, weight and bias. @param by as of the gradients */
 export function layerNormGradientTolerances(
   inputs: Operands<NdArray>,
-  { eps }: LayerNormAttributes,
+  by: number | NdArray,
 ): [Float64Array, Float64Array, Float64Array] {
-  const [{ shape, data }, { data: g }] = [required(inputs, 0), required(inputs, 2)];
+  const [x, { data: g }] = [required(inputs, 0), required(inputs, 2)];
+  const { shape, data } = x;
   const channels = sizeOf(shape, -1);
   const rows = channels === 0 ? 0 : data.length / channels;
   const root = Math.sqrt(channels);
@@ -107,8 +149,9 @@ export function layerNormGradientTolerances(
   const along = new Float64Array(channels);
   const plain = new Float64Array(channels);
   const columnError = 4 * epsilon * Math.sqrt(rows + 4);
-  eachRow(inputs.slice(0, 2), (row) => {
-    const { scale, scaleError, normalErrors } = rowErrors(row, eps);
+  eachRow({ x, weight: inputs[1] }, by, (row) => {
+    const { scale, scaleError } = row;
+    const normalErrors = errorsOfNormal(row);
     const normal = row.x.map((value) => Math.abs(value - row.mean) * scale);
     const own = g.subarray(row.first, row.first + channels).map(Math.abs);
     const h = own.map((value, c) => value * Math.abs(row.weight(c)));
@@ -130,18 +173,12 @@ export function layerNormGradientTolerances(
   return [result, along, reductionBound(rows, { shape: [channels], data: plain })];
 }
 
-/** What float32 is off by in a row's scale (relative) and in what it normalises to. */
-export function rowErrors({ x, mean, variance }: Row, eps: number) {
-  // The mean is off by a rounding error of its sum, which all differences inherit; the variance by that of a sum of
-  // squares and by the square of the mean's error.
-  const root = Math.sqrt(x.length);
-  const magnitude = x.reduce((sum, value) => sum + Math.abs(value), 0) / x.length;
-  const meanError = 4 * epsilon * root * magnitude;
-  const scale = 1 / Math.sqrt(variance + eps);
-  const scaleError = 2 * epsilon * root + (meanError * scale) ** 2 + 8 * epsilon;
-  const normalErrors = x.map((value) => {
+/** What float32 is off by in what a row normalises to. */
+export function errorsOfNormal({ x, mean, scale, meanError, scaleError }: Row): Float64Array {
+  return x.map((value) => {
     const difference = Math.abs(value - mean);
-    return (meanError + epsilon * Math.abs(value) + (scaleError + 4 * epsilon) * difference) * scale;
+    return (
+      (meanError + epsilon * Math.abs(value) + (scaleError + 4 * epsilon) * difference) * Math.abs(scale)
+    );
   });
-  return { scale, scaleError, normalErrors };
 }

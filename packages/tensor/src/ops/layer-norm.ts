@@ -1,20 +1,28 @@
 import { layerNormFamily, layerNorm as record, ShapeError } from '@lua-webgpu/kernels';
 import { elements, formatShape, requireDType, sameShape, sizeOf, type Tensor } from '../core/index.ts';
-import { apply, type OpDefinition, required } from './define.ts';
+import { apply, type NdArray, type OpDefinition, type Operands, required } from './define.ts';
 import {
   boundRows,
   eachRow,
+  errorsOfNormal,
   type LayerNormAttributes,
   layerNormGradients,
   layerNormGradientTolerances,
+  layerNormStatistics,
+  layerNormStatisticsTolerance,
   pattern,
-  rowErrors,
+  statisticsShape,
 } from './layer-norm-reference.ts';
 import { epsilon } from './tolerance.ts';
 
 export type { LayerNormAttributes } from './layer-norm-reference.ts';
 
 const usual: LayerNormAttributes = { eps: 1e-5 };
+const operandsOf = (inputs: Operands<NdArray>) => ({
+  x: required(inputs, 0),
+  weight: inputs[1],
+  bias: inputs[2],
+});
 
 export const layerNormOp: OpDefinition<LayerNormAttributes> = {
   name: 'layerNorm',
@@ -46,13 +54,14 @@ export const layerNormOp: OpDefinition<LayerNormAttributes> = {
     return { shape: x.shape, dtype: 'f32' };
   },
 
-  forward({ device, inputs, out, attributes }) {
+  forward({ device, inputs, out, second, attributes }) {
     const x = required(inputs, 0);
     const buffers = {
       x: x.buffer,
       weight: required(inputs, 1).buffer,
       bias: required(inputs, 2).buffer,
       out: out.buffer,
+      statistics: second?.buffer,
     };
     const channels = sizeOf(x.shape, -1);
     record(device, buffers, { rows: elements(x.shape.slice(0, -1)), channels, eps: attributes.eps });
@@ -61,10 +70,9 @@ export const layerNormOp: OpDefinition<LayerNormAttributes> = {
   reference(inputs, { eps }) {
     const { shape } = required(inputs, 0);
     const data = new Float64Array(elements(shape));
-    eachRow(inputs, (row) => {
-      const scale = 1 / Math.sqrt(row.variance + eps);
+    eachRow(operandsOf(inputs), eps, (row) => {
       row.x.forEach((x, c) => {
-        data[row.first + c] = (x - row.mean) * scale * row.weight(c) + row.bias(c);
+        data[row.first + c] = (x - row.mean) * row.scale * row.weight(c) + row.bias(c);
       });
     });
     return { shape, data };
@@ -94,37 +102,43 @@ export const layerNormOp: OpDefinition<LayerNormAttributes> = {
     { code: 'attribute-invalid', inputs: [[3, 4], [4], [4]], attributes: { eps: Number.NaN } },
   ],
 
-  tolerance(inputs, { eps }, reference) {
-    return boundRows(inputs, reference, (row) => {
-      const { normalErrors } = rowErrors(row, eps);
-      return (_, c) => (normalErrors[c] ?? 0) * Math.abs(row.weight(c)) + 2 * epsilon * Math.abs(row.bias(c));
+  tolerance(inputs, { eps }) {
+    return boundRows(operandsOf(inputs), eps, (row) => {
+      const errors = errorsOfNormal(row);
+      return (_, c) => (errors[c] ?? 0) * Math.abs(row.weight(c)) + 2 * epsilon * Math.abs(row.bias(c));
     });
   },
 
-  vjp: {
-    saves: { inputs: [0, 1] },
+  /** Mean and 1 / √(variance + eps) of each row. */
+  second: {
+    infer: (inputs) => ({ shape: statisticsShape(required(inputs, 0).shape), dtype: 'f32' }),
+    reference: (inputs, { eps }) => layerNormStatistics(required(inputs, 0), eps),
+    tolerance: (inputs, { eps }) => layerNormStatisticsTolerance(required(inputs, 0), eps),
+  },
 
-    run({ ops, inputs, gradient, wanted, attributes }) {
+  vjp: {
+    saves: { inputs: [0, 1], second: true },
+
+    run({ ops, inputs, second, gradient, wanted }) {
       const [x, weight] = [required(inputs, 0), required(inputs, 1)];
+      const statistics = required([second], 0);
       const channels = sizeOf(x.shape, -1);
-      const both = wanted[1] ? ops.layerNormParameterGradients(x, gradient, attributes) : undefined;
+      const both = wanted[1] ? ops.layerNormParameterGradients(x, gradient, statistics) : undefined;
       const row = (at: number) => both && ops.slice(both, [at, 0], [1, channels]).reshape([channels]);
       const columns = () => ops.sum(gradient, { axes: x.shape.slice(0, -1).map((_, axis) => axis) });
       return [
-        wanted[0] ? ops.layerNormGradient(x, weight, gradient, attributes) : undefined,
+        wanted[0] ? ops.layerNormGradient(x, weight, gradient, statistics) : undefined,
         row(0),
         wanted[2] ? (row(1) ?? columns()) : undefined,
       ];
     },
 
-    reference([x, weight], attributes, cotangent) {
-      const gradients = layerNormGradients([x, weight, cotangent], attributes);
+    reference([x, weight], { eps }, cotangent) {
+      const gradients = layerNormGradients([x, weight, cotangent], eps);
       return [gradients.x, gradients.weight, gradients.bias];
     },
 
-    tolerance([x, weight], attributes, cotangent) {
-      return layerNormGradientTolerances([x, weight, cotangent], attributes);
-    },
+    tolerance: ([x, weight], { eps }, cotangent) => layerNormGradientTolerances([x, weight, cotangent], eps),
 
     samples: [
       { inputs: [[33, 60], [60], [60]], attributes: usual },
