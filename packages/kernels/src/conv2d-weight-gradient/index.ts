@@ -49,13 +49,13 @@ type CommonParams = { readonly [K in keyof typeof commonParams]: number };
 const libraries = { 'conv2d-weight-gradient/strips.wgsl': shaders['conv2d-weight-gradient/strips.wgsl'] };
 /** Rows are cut into strips, so that wide images share their work out as well as tall ones. */
 const stripPixels = 128;
-const constants = { STRIP: [stripPixels], WITH_BIAS: [false, true] };
+const constants = { STRIP: [stripPixels], BIAS_SUMS: [false, true] };
 
 const bindings = (element: 'f32' | 'vec4f') => ({
   x: read(element),
   gradient: read(element),
   out: write(element),
-  bias_sums: write(element, 'WITH_BIAS'),
+  bias_sums: write(element, 'BIAS_SUMS'),
 });
 
 const cost = (p: CommonParams, rows: number, cin: number, cout: number) => {
@@ -119,7 +119,7 @@ type WeightGradientVariant = Variant<Conv2dGeometry> & {
   readonly elementBytes: number;
   readonly params: (shape: Conv2dGeometry) => Record<string, number>;
 };
-const weightAlone = { STRIP: stripPixels, WITH_BIAS: false };
+const weightAlone = { STRIP: stripPixels, BIAS_SUMS: false };
 const vector = {
   constants: () => weightAlone,
   refuses: needsVectors,
@@ -206,7 +206,7 @@ export function conv2dWeightGradient(
           first_part: firstPart,
           ...variant.params(shape),
         },
-        constants: { ...variant.constants(shape), WITH_BIAS: biasOut !== undefined },
+        constants: { ...variant.constants(shape), BIAS_SUMS: biasOut !== undefined },
       });
       firstPart += count;
     });

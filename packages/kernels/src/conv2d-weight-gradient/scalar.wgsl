@@ -1,5 +1,5 @@
 // Parts of dw[kh·kw·Cin, Cout] = Σ over output pixels of x[source pixel at the tap, Cin]ᵀ · gradient[pixel, Cout], the gradient
-// of a convolution's weight; WITH_BIAS also parts of Σ over output pixels of the gradient, that of its bias.
+// of a convolution's weight; BIAS_SUMS also parts of Σ over output pixels of the gradient, that of its bias.
 //
 // One invocation per element of dw and part of the pixels; the elements are folded into x and y of the grid, the parts
 // are its z. Part p of P takes strips p·n / P to (p + 1)·n / P and writes a whole dw at out[p], and a whole sum at
@@ -26,14 +26,14 @@ fn main(
   let strips_per_row = (params.out_width + STRIP - 1u) / STRIP;
 
   var sum = 0.0;
-#if ${WITH_BIAS}
+#if ${BIAS_SUMS}
   var bias_sum = 0.0;
 #endif
   let end = (group.z + 1u) * params.strips / params.parts;
   for (var strip = group.z * params.strips / params.parts; strip < end; strip++) {
     let out_row = strip / strips_per_row;
     let first = (strip - out_row * strips_per_row) * STRIP;
-#if ${WITH_BIAS}
+#if ${BIAS_SUMS}
     if (row == 0u) {
       for (var i = first; i < min(first + STRIP, params.out_width); i++) {
         bias_sum += gradient[params.gradient_offset + (out_row * params.out_width + i) * params.cout + channel];
@@ -55,7 +55,7 @@ fn main(
     }
   }
   out[params.out_offset + group.z * params.rows * params.cout + index] = sum;
-#if ${WITH_BIAS}
+#if ${BIAS_SUMS}
   if (row == 0u) { bias_sums[(params.first_part + group.z) * params.cout + channel] = bias_sum; }
 #endif
 }

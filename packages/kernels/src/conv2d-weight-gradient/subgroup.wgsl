@@ -1,5 +1,5 @@
 // Parts of dw[kh·kw·Cin, Cout] = Σ over output pixels of x[source pixel at the tap, Cin]ᵀ · gradient[pixel, Cout], the gradient
-// of a convolution's weight; WITH_BIAS also parts of Σ over output pixels of the gradient, that of its bias.
+// of a convolution's weight; BIAS_SUMS also parts of Σ over output pixels of the gradient, that of its bias.
 //
 // An implicit GEMM whose long axis is the pixels: one workgroup is one subgroup of SUBGROUP_SIZE lanes and computes 4 * ROWS_4
 // rows (vec4s of input channels, each at its own tap) × SUBGROUP_SIZE vec4 of output channels over one part of the pixels.
@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   #repeat (n < 2) rows[n] = rows_at(first_row + (lane + n * SUBGROUP_SIZE) % ROWS_4);
 
   var sums: array<vec4f, 4u * ROWS_4>;
-#if ${WITH_BIAS}
+#if ${BIAS_SUMS}
   var bias_sum = vec4f();
 #endif
 
@@ -45,7 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       #repeat (n < 4) if (n * SUBGROUP_SIZE < 2u * ROWS_4) { loaded[n] = value_of(lines[n % max(1u, ROWS_4 / SUBGROUP_SIZE)], i + (lane + n * SUBGROUP_SIZE) / ROWS_4 % 2u, strip.count); }
       let g0 = gradient[gradient_at + i * params.cout4];
       let g1 = gradient[gradient_at + min(i + 1u, strip.count - 1u) * params.cout4];
-#if ${WITH_BIAS}
+#if ${BIAS_SUMS}
       bias_sum += g0 + select(vec4f(), g1, i + 1u < strip.count);
 #endif
 
@@ -61,7 +61,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   }
 
   #repeat (n < ROWS_4) store(group.z, first_row + n, channel, sums[4u * n], sums[4u * n + 1u], sums[4u * n + 2u], sums[4u * n + 3u]);
-#if ${WITH_BIAS}
+#if ${BIAS_SUMS}
   if (group.y == 0u && channel < params.cout4) {
     bias_sums[(params.first_part + group.z) * params.cout4 + channel] = bias_sum;
   }

@@ -1,5 +1,5 @@
 // Parts of dw[kh·kw·Cin, Cout] = Σ over output pixels of x[source pixel at the tap, Cin]ᵀ · gradient[pixel, Cout], the gradient
-// of a convolution's weight; WITH_BIAS also parts of Σ over output pixels of the gradient, that of its bias.
+// of a convolution's weight; BIAS_SUMS also parts of Σ over output pixels of the gradient, that of its bias.
 //
 // Each invocation computes 16 rows (four vec4 of input channels, each at its own tap) × one vec4 of output channels in
 // registers, over one part of the pixels. Invocations run over output channels, then rows, so that few channels leave none
@@ -26,7 +26,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var r4 = vec4f(); var r5 = vec4f(); var r6 = vec4f(); var r7 = vec4f();
   var r8 = vec4f(); var r9 = vec4f(); var r10 = vec4f(); var r11 = vec4f();
   var r12 = vec4f(); var r13 = vec4f(); var r14 = vec4f(); var r15 = vec4f();
-#if ${WITH_BIAS}
+#if ${BIAS_SUMS}
   var bias_sum = vec4f();
 #endif
 
@@ -49,7 +49,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     for (var i = 0u; i < strip.count; i++) {
       let column = strip.x + i32(i * params.stride);
       let g = gradient[gradient_at + i * params.cout4];
-#if ${WITH_BIAS}
+#if ${BIAS_SUMS}
       bias_sum += g;
 #endif
       let v0 = value_at(start0, column + rows0.left, inside0);
@@ -79,7 +79,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   store(id.z, first_row + 1u, channel, r4, r5, r6, r7);
   store(id.z, first_row + 2u, channel, r8, r9, r10, r11);
   store(id.z, first_row + 3u, channel, r12, r13, r14, r15);
-#if ${WITH_BIAS}
+#if ${BIAS_SUMS}
   if (tile == 0u) { bias_sums[(params.first_part + id.z) * params.cout4 + channel] = bias_sum; }
 #endif
 }
