@@ -1,12 +1,12 @@
-import { conv2dWeightGradient, openScope, pad2dGradient } from '@lua-webgpu/tensor';
+import { conv2dParameterGradients, openScope, pad2dGradient } from '@lua-webgpu/tensor';
 import type { BenchCase } from '../case.ts';
 
 const values = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
 
-/** Through the tensor API, the sum of the partial results included. */
+/** Gradients of weight and bias through the tensor API, the sum of the partial results included. */
 function weightCase(side: number, cin: number, cout: number, kernel: 1 | 3 = 3): BenchCase {
   return {
-    name: `conv ${kernel}×${kernel} ${side}² ${cin}→${cout} weight gradient`,
+    name: `conv ${kernel}×${kernel} ${side}² ${cin}→${cout} weight and bias gradient`,
     async setup(device) {
       const scope = openScope(device);
       const x = scope.tensor(values(side * side * cin), [1, side, side, cin]);
@@ -19,7 +19,11 @@ function weightCase(side: number, cin: number, cout: number, kernel: 1 | 3 = 3):
         padding: { top: size, bottom: size, left: size, right: size },
       };
       return {
-        run: () => conv2dWeightGradient(x, gradient, options).dispose(),
+        run() {
+          const { weight, bias } = conv2dParameterGradients(x, gradient, options);
+          weight.dispose();
+          bias.dispose();
+        },
         flops: 2 * side ** 2 * kernel ** 2 * cin * cout,
         bytes: 4 * (side ** 2 * (cin + cout) + kernel ** 2 * cin * cout),
         dispose: () => scope.dispose(),

@@ -1,4 +1,4 @@
-import { openScope, windowAttentionGradients, windowAttentionStatistics } from '@lua-webgpu/tensor';
+import { openScope, windowAttentionAndTableGradients, windowAttentionStatistics } from '@lua-webgpu/tensor';
 import type { BenchCase } from '../case.ts';
 
 interface Sizes {
@@ -34,7 +34,7 @@ function backwardCase({ side, heads, headDim, window, shift }: Sizes): BenchCase
       return {
         run() {
           using statistics = windowAttentionStatistics(out, gradient, logSums);
-          const gradients = windowAttentionGradients(qkv, table, gradient, statistics, attributes);
+          const gradients = windowAttentionAndTableGradients(qkv, table, gradient, statistics, attributes);
           gradients.qkv.dispose();
           gradients.table.dispose();
         },

@@ -72,7 +72,7 @@ export const equivalents: readonly Equivalent[] = [
     at: 56,
     token: '-',
     replacement: '+',
-    reason: 'past the end of a strip it is multiplied by 0',
+    reason: 'past the end of a strip it is multiplied by 0, and selected away from the sum for the bias',
   },
   {
     file: 'packages/kernels/src/fft2d/line.wgsl',

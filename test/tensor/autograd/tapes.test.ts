@@ -2,6 +2,7 @@ import type { Device } from '@lua-webgpu/kernels';
 import {
   add,
   affine,
+  applyBoth,
   backward,
   cast,
   checkpoint,
@@ -19,6 +20,7 @@ import {
 } from '@lua-webgpu/tensor';
 import { afterAll, describe, expect, it } from 'vitest';
 import { adapterCases, DeviceSet } from '../../support/adapters.ts';
+import { named } from '../ops/linear-problems.ts';
 
 const code = (name: string) => expect.objectContaining({ code: name });
 
@@ -71,6 +73,16 @@ for (const adapter of await adapterCases()) {
       expect(() => countNonFinite(x)).toThrow(/countNonFinite has no gradient \(a count of values/);
       expect(() => countNonFinite(x)).toThrow(code('autograd-no-vjp'));
       expect((await countNonFinite(tape.constant(x)).read())[0]).toBe(0);
+    });
+
+    it('the second result of an op has no gradient', async () => {
+      using scope = openScope(await devices.open());
+      using tape = new Tape();
+      const x = scope.tensor([1, 2], [2]);
+      const both = (operand: Tensor) => applyBoth(named('layerNorm'), [operand, x, x], { eps: 1e-5 });
+      expect(() => both(tape.watch(x))).toThrow(code('autograd-no-vjp'));
+      expect(both(tape.constant(x)).second.shape).toEqual([2]);
+      expect(() => applyBoth(named('square'), [x], {})).toThrow('square has one result');
     });
 
     it('gradients are f32 where the tensor is f16', async () => {

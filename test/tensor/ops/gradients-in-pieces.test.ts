@@ -27,29 +27,17 @@ for (const adapter of await adapterCases()) {
     it.each([
       [
         'conv2d',
-        [
-          [3, 21, 13, 8],
-          [3, 3, 8, 12],
-          [12],
-        ],
+        [[3, 21, 13, 8], [3, 3, 8, 12], [12]],
         { stride: 1, padding: { top: 1, bottom: 1, left: 1, right: 1 } },
       ],
       [
         'conv2d',
-        [
-          [1, 70, 13, 3],
-          [3, 3, 3, 5],
-          [5],
-        ],
+        [[1, 70, 13, 3], [3, 3, 3, 5], [5]],
         { stride: 2, padding: { top: 1, bottom: 0, left: 0, right: 1 } },
       ],
       [
         'conv2d',
-        [
-          [2, 16, 12, 8],
-          [1, 1, 8, 8],
-          [8],
-        ],
+        [[2, 16, 12, 8], [1, 1, 8, 8], [8]],
         { stride: 1, padding: { top: 0, bottom: 0, left: 0, right: 0 } },
       ],
       ['pad2d', [[5, 7, 9, 4]], { top: 3, bottom: 2, left: 9, right: 0, mode: 'reflect' }],

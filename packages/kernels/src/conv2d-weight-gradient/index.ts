@@ -25,7 +25,10 @@ export interface Conv2dWeightGradientBuffers {
   readonly biasOut?: GpuBuffer | undefined;
 }
 
-/** Of one dispatch: `strips` strips of up to STRIP output pixels of one row, summed in `parts` parts. */
+/**
+ * Of one dispatch: `strips` strips of up to STRIP output pixels of one row, summed in parts, of which `parts` has the
+ * count in its lower 8 bits and the number of the first above them. So the params are the 64 bytes that immediates take.
+ */
 const commonParams = {
   parts: 'u32',
   strips: 'u32',
@@ -40,7 +43,6 @@ const commonParams = {
   x_offset: 'u32',
   gradient_offset: 'u32',
   out_offset: 'u32',
-  first_part: 'u32',
 } as const;
 const vectorParams = { ...commonParams, cin4: 'u32', cout4: 'u32', rows4: 'u32' } as const;
 const scalarParams = { ...commonParams, cin: 'u32', cout: 'u32', rows: 'u32' } as const;
@@ -58,13 +60,15 @@ const bindings = (element: 'f32' | 'vec4f') => ({
   bias_sums: write(element, 'BIAS_SUMS'),
 });
 
+const partCount = (parts: number) => parts % 256;
+
 const cost = (p: CommonParams, rows: number, cin: number, cout: number) => {
   const outRows = p.strips / Math.ceil(p.out_width / stripPixels);
   const pixels = outRows * p.out_width;
   const source = (outRows / p.out_height) * p.height * p.width;
   return {
     flops: 2 * pixels * rows * cout,
-    bytes: 4 * (source * cin + pixels * cout + p.parts * rows * cout),
+    bytes: 4 * (source * cin + pixels * cout + partCount(p.parts) * rows * cout),
   };
 };
 
@@ -80,7 +84,7 @@ export const conv2dWeightGradientSubgroup = defineKernel({
   grid: ({ parts, rows4, cout4 }, { SUBGROUP_SIZE, ROWS_4 }) => [
     Math.ceil(cout4 / Number(SUBGROUP_SIZE)),
     Math.ceil(rows4 / Number(ROWS_4)),
-    parts,
+    partCount(parts),
   ],
   cost: (p) => cost(p, 4 * p.rows4, 4 * p.cin4, 4 * p.cout4),
 });
@@ -93,7 +97,7 @@ export const conv2dWeightGradientTiled = defineKernel({
   bindings: bindings('vec4f'),
   params: vectorParams,
   workgroup: () => [64, 1, 1],
-  grid: ({ parts, rows4, cout4 }) => [Math.ceil((Math.ceil(rows4 / 4) * cout4) / 64), 1, parts],
+  grid: ({ parts, rows4, cout4 }) => [Math.ceil((Math.ceil(rows4 / 4) * cout4) / 64), 1, partCount(parts)],
   cost: (p) => cost(p, 4 * p.rows4, 4 * p.cin4, 4 * p.cout4),
 });
 
@@ -104,7 +108,7 @@ export const conv2dWeightGradientScalar = defineKernel({
   bindings: bindings('f32'),
   params: scalarParams,
   workgroup: () => [64, 1, 1],
-  grid: ({ parts, rows, cout }) => [...foldGrid(Math.ceil((rows * cout) / 64)), parts],
+  grid: ({ parts, rows, cout }) => [...foldGrid(Math.ceil((rows * cout) / 64)), partCount(parts)],
   cost: (p) => cost(p, p.rows, p.cin, p.cout),
 });
 
@@ -187,10 +191,11 @@ export function conv2dWeightGradient(
   const inParts = (out: GpuBuffer, count: number) =>
     total === 1 ? out : device.allocate(4 * total * count, 'conv2dWeightGradient');
   const sums = inParts(buffers.out, weights);
-  const biasSums = biasOut && inParts(biasOut, shape.cout);
+  let biasSums: GpuBuffer | undefined;
   try {
+    biasSums = biasOut && inParts(biasOut, shape.cout);
     let firstPart = 0;
-    pieces.forEach(({ x, gradient, pixels: piecePixels, params }, index) => {
+    for (const [index, { x, gradient, pixels: piecePixels, params }] of pieces.entries()) {
       const count = parts[index] as number;
       const start = 4 * firstPart * weights;
       const skipped = start % alignment;
@@ -199,17 +204,16 @@ export function conv2dWeightGradient(
         buffers: { x, gradient, out: { buffer: sums, offset: start - skipped, size }, bias_sums: biasSums },
         params: {
           ...params,
-          parts: count,
+          parts: 256 * firstPart + count,
           strips: (piecePixels / params.out_width) * Math.ceil(params.out_width / stripPixels),
           kernel_width: shape.kernelWidth,
           out_offset: skipped / variant.elementBytes,
-          first_part: firstPart,
           ...variant.params(shape),
         },
         constants: { ...variant.constants(shape), BIAS_SUMS: biasOut !== undefined },
       });
       firstPart += count;
-    });
+    }
     if (total === 1) return;
     addUp(device, sums, buffers.out, [total, weights]);
     if (biasOut && biasSums) addUp(device, biasSums, biasOut, [total, shape.cout]);

@@ -3,10 +3,11 @@
 //
 // One invocation per element of dw and part of the pixels; the elements are folded into x and y of the grid, the parts
 // are its z. Part p of P takes strips p·n / P to (p + 1)·n / P and writes a whole dw at out[p], and a whole sum at
-// bias_sums[first_part + p], which the host adds up in order: no atomics, the same bits every time. Exists for channel counts that are not multiples of 4; the model's are.
+// bias_sums[first_part + p], which the host adds up in order: no atomics, the same bits every time. Exists for channel
+// counts that are not multiples of 4; the model's are.
 //
-// The host guarantees that no operand is empty. x_offset, gradient_offset and out_offset (in f32) tell where in the
-// bindings this dispatch's data starts. Accumulation in f32, pixels ascending.
+// The host guarantees that no operand is empty. params.parts is P + 256·first_part. x_offset, gradient_offset and
+// out_offset (in f32) tell where in the bindings this dispatch's data starts. Accumulation in f32, pixels ascending.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -29,8 +30,9 @@ fn main(
 #if ${BIAS_SUMS}
   var bias_sum = 0.0;
 #endif
-  let end = (group.z + 1u) * params.strips / params.parts;
-  for (var strip = group.z * params.strips / params.parts; strip < end; strip++) {
+  let parts = params.parts & 255u;
+  let end = (group.z + 1u) * params.strips / parts;
+  for (var strip = group.z * params.strips / parts; strip < end; strip++) {
     let out_row = strip / strips_per_row;
     let first = (strip - out_row * strips_per_row) * STRIP;
 #if ${BIAS_SUMS}
@@ -56,6 +58,6 @@ fn main(
   }
   out[params.out_offset + group.z * params.rows * params.cout + index] = sum;
 #if ${BIAS_SUMS}
-  if (row == 0u) { bias_sums[(params.first_part + group.z) * params.cout + channel] = bias_sum; }
+  if (row == 0u) { bias_sums[((params.parts >> 8u) + group.z) * params.cout + channel] = bias_sum; }
 #endif
 }

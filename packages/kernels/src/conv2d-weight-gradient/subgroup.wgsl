@@ -14,10 +14,9 @@
 // out[p], and a whole sum at bias_sums[first_part + p], which the host adds up in order: no atomics, the same bits every
 // time.
 //
-// The host guarantees Cin % 4 == 0, Cout % 4 == 0, that no operand is empty, and ROWS_4 <= 2 * SUBGROUP_SIZE. x_offset,
-// gradient_offset and out_offset (in vec4) tell where in the bindings this dispatch's data starts.
-// Lanes past the last channel and rows past the last one are not stored. Accumulation
-// in f32, pixels ascending.
+// The host guarantees Cin % 4 == 0, Cout % 4 == 0, that no operand is empty, and ROWS_4 <= 2 * SUBGROUP_SIZE. params.parts
+// is P + 256·first_part. x_offset, gradient_offset and out_offset (in vec4) tell where in the bindings this dispatch's data
+// starts. Lanes past the last channel and rows past the last one are not stored. Accumulation in f32, pixels ascending.
 
 @compute @workgroup_size(SUBGROUP_SIZE, 1, 1)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -34,8 +33,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   var bias_sum = vec4f();
 #endif
 
-  let end = (group.z + 1u) * params.strips / params.parts;
-  for (var index = group.z * params.strips / params.parts; index < end; index++) {
+  let parts = params.parts & 255u;
+  let end = (group.z + 1u) * params.strips / parts;
+  for (var index = group.z * params.strips / parts; index < end; index++) {
     let strip = strip_at(index);
     var lines: array<Line, 2>;
     #repeat (n < 2) lines[n] = line_of(strip, rows[n]);
@@ -63,7 +63,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   #repeat (n < ROWS_4) store(group.z, first_row + n, channel, sums[4u * n], sums[4u * n + 1u], sums[4u * n + 2u], sums[4u * n + 3u]);
 #if ${BIAS_SUMS}
   if (group.y == 0u && channel < params.cout4) {
-    bias_sums[(params.first_part + group.z) * params.cout4 + channel] = bias_sum;
+    bias_sums[((params.parts >> 8u) + group.z) * params.cout4 + channel] = bias_sum;
   }
 #endif
 }

@@ -8,8 +8,8 @@
 // The grid is invocations × 1 × parts; part p of P takes strips p·n / P to (p + 1)·n / P and writes a whole dw at out[p],
 // and a whole sum at bias_sums[first_part + p], which the host adds up in order: no atomics, the same bits every time.
 //
-// The host guarantees Cin % 4 == 0, Cout % 4 == 0 and that no operand is empty. x_offset, gradient_offset and out_offset
-// (in vec4) tell where in the bindings this dispatch's data starts.
+// The host guarantees Cin % 4 == 0, Cout % 4 == 0 and that no operand is empty. params.parts is P + 256·first_part. x_offset,
+// gradient_offset and out_offset (in vec4) tell where in the bindings this dispatch's data starts.
 // Invocations past the last row store nothing. Accumulation in f32, pixels ascending.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
@@ -30,8 +30,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var bias_sum = vec4f();
 #endif
 
-  let end = (id.z + 1u) * params.strips / params.parts;
-  for (var index = id.z * params.strips / params.parts; index < end; index++) {
+  let parts = params.parts & 255u;
+  let end = (id.z + 1u) * params.strips / parts;
+  for (var index = id.z * params.strips / parts; index < end; index++) {
     let strip = strip_at(index);
     let y0 = strip.y + rows0.top;
     let inside0 = u32(y0) < params.height;
@@ -80,7 +81,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   store(id.z, first_row + 2u, channel, r8, r9, r10, r11);
   store(id.z, first_row + 3u, channel, r12, r13, r14, r15);
 #if ${BIAS_SUMS}
-  if (tile == 0u) { bias_sums[(params.first_part + id.z) * params.cout4 + channel] = bias_sum; }
+  if (tile == 0u) { bias_sums[((params.parts >> 8u) + id.z) * params.cout4 + channel] = bias_sum; }
 #endif
 }
 

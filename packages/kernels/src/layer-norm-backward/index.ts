@@ -116,12 +116,14 @@ export function layerNormParameterGradients(
   const { rows, channels } = shape;
   if (channels === 0) return;
   const groups = Math.ceil(rows / rowsPerGroup);
+  const rowBytes = 4 * channels;
   const partial = device.allocate(8 * channels * groups, 'layer-norm.partial');
-  if (rows > 0) {
-    const rowBytes = 4 * channels;
+  try {
     const variant = pick(layerNormParametersFamily, device, shape);
+    const bands =
+      rows > 0 ? rowBands('layer norm gradient', rows, [rowBytes, 8], device.capabilities.limits) : [];
     // Bands start at multiples of 64 rows, so groups are the same ones in one band or in several.
-    for (const band of rowBands('layer norm gradient', rows, [rowBytes, 8], device.capabilities.limits)) {
+    for (const band of bands) {
       device.dispatch(variant.kernel, {
         buffers: {
           x: bandRange(x, band, rowBytes),
@@ -133,7 +135,8 @@ export function layerNormParameterGradients(
         constants: variant.constants(shape),
       });
     }
+    reduce(device, { x: partial, out }, { reduction: 'sum', sizes: [groups, 2 * channels], axes: [0] });
+  } finally {
+    partial.release();
   }
-  reduce(device, { x: partial, out }, { reduction: 'sum', sizes: [groups, 2 * channels], axes: [0] });
-  partial.release();
 }

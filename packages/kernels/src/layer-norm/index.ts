@@ -128,7 +128,8 @@ export function layerNorm(device: Device, buffers: LayerNormBuffers, shape: Laye
   const variant = pick(layerNormFamily, device, shape);
   const { x, weight, bias, out, statistics } = buffers;
   const rowBytes = 4 * channels;
-  for (const band of rowBands('layer norm', rows, [rowBytes, 8], device.capabilities.limits)) {
+  const bytesPerRow = statistics ? [rowBytes, 8] : [rowBytes];
+  for (const band of rowBands('layer norm', rows, bytesPerRow, device.capabilities.limits)) {
     device.dispatch(variant.kernel, {
       buffers: {
         x: bandRange(x, band, rowBytes),

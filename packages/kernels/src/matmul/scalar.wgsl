@@ -2,7 +2,7 @@
 // TRANSPOSED.
 //
 // One invocation per output element. Exists for sizes that are not multiples of 4; the model's are.
-// Accumulation in f32, k ascending; k = 0 gives the bias alone.
+// Accumulation in f32, k ascending; k = 0 gives bias and addend alone.
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y, 1)
 fn main(@builtin(global_invocation_id) id: vec3u) {

@@ -25,7 +25,7 @@ export {
   tableGatherDiagonals as windowAttentionTableGatherDiagonals,
 } from './kernels.ts';
 
-/** What every backward kernel reads. */
+/** What the kernels of the gradients read. qkv has to fit one binding. */
 export interface WindowAttentionBackwardBuffers {
   /** [images, height, width, 3, heads, headDim]: q, k, v. */
   readonly qkv: GpuBuffer;
@@ -108,7 +108,7 @@ interface TableVariant extends PerToken {
   readonly sums: (window: number) => number;
   /** Groups of windows that keep a device busy. */
   readonly groups: (shape: WindowAttentionShape) => number;
-  /** Whether its kernel gives the gradient of q, as the subgroup variant of that family does. */
+  /** Whether its kernel gives the gradient of q, too, whose family is then not asked; `tune` times the two as one. */
   readonly givesQueries: boolean;
   /** From the sums over all groups to the table. */
   readonly gather: typeof tableGather | typeof tableGatherDiagonals;
@@ -162,9 +162,7 @@ export interface WindowAttentionStatisticsBuffers {
  * Records what the gradients of `windowAttention` need of each query: statistics [queries, 2] = (log Σ exp(score),
  * Σ gradient · out). With these, weight = exp(score − first) and the gradient of the score is weight · (gradient · v −
  * second): no weights are stored (Dao 2023, FlashAttention-2, §3.1).
- *
- * qkv has to fit one binding, as for all functions of this file.
- * @throws KernelError `kernel-forced`, AllocationError `binding-too-large`
+ * @throws KernelError `kernel-forced`, AllocationError `binding-too-large` where an operand exceeds one binding
  */
 export function windowAttentionStatistics(
   device: Device,
@@ -203,7 +201,7 @@ export function windowAttentionGradient(
  * too.
  * @throws KernelError `kernel-forced`, AllocationError `binding-too-large`
  */
-export function windowAttentionGradients(
+export function windowAttentionAndTableGradients(
   device: Device,
   {
     tableOut,
@@ -217,8 +215,9 @@ export function windowAttentionGradients(
   const table = pick(windowAttentionTableFamily, device, shape);
   recordTable(device, table, { ...buffers, tableOut }, shape);
   if (isEmpty(shape)) return;
-  const query = pick(windowAttentionQueryFamily, device, shape);
-  if (!table.givesQueries || query.name !== 'subgroup') record(device, query, { ...buffers }, shape);
+  if (!table.givesQueries || device.force.has(windowAttentionQueryFamily.name)) {
+    record(device, pick(windowAttentionQueryFamily, device, shape), { ...buffers }, shape);
+  }
   record(device, pick(windowAttentionKeyFamily, device, shape), { ...buffers }, shape);
 }
 
@@ -238,22 +237,23 @@ function recordTable(
   const groups = Math.ceil(windows / perGroup);
   const count = heads * variant.sums(window);
   const sums = device.allocate(4 * count, 'window-attention.sums');
-  const partial = groups === 1 ? sums : device.allocate(4 * count * groups, 'window-attention.partial');
-  if (groups > 0) {
-    const buffers = { ...operands, ...(variant.givesQueries && { out }), partial_sums: partial };
-    record(device, variant, buffers, shape, perGroup);
+  let partial = sums;
+  try {
+    if (groups !== 1) partial = device.allocate(4 * count * groups, 'window-attention.partial');
+    if (groups > 0) {
+      const buffers = { ...operands, ...(variant.givesQueries && { out }), partial_sums: partial };
+      record(device, variant, buffers, shape, perGroup);
+    }
+    if (partial !== sums) {
+      const sizes = [groups, count];
+      reduce(device, { x: partial, out: sums }, { reduction: 'sum', sizes, axes: [0] });
+    }
+    const params = { heads, window };
+    device.dispatch(variant.gather, { buffers: { sums, out: tableOut }, params, constants: {} });
+  } finally {
+    if (partial !== sums) partial.release();
+    sums.release();
   }
-  if (partial !== sums) {
-    const sizes = [groups, count];
-    reduce(device, { x: partial, out: sums }, { reduction: 'sum', sizes, axes: [0] });
-    partial.release();
-  }
-  device.dispatch(variant.gather, {
-    buffers: { sums, out: tableOut },
-    params: { heads, window },
-    constants: {},
-  });
-  sums.release();
 }
 
 /** Windows that one invocation may add up. */

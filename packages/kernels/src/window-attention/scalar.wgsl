@@ -1,6 +1,6 @@
 // Attention inside the windows of an image, with cyclic shift, as in SwinIR; geometry.wgsl says where windows lie.
 // qkv[pixel, part, head, d], part 0 q, 1 k, 2 v; table[(2·window − 1)², head]; out[pixel, head, d]; with LOG_SUMS also
-// log_sums[pixel, head], what the backward pass makes weights of scores with.
+// log_sums[pixel, head] = log Σ exp(score), for the backward pass: then the host binds all of qkv, and no base is added.
 //
 // One invocation computes one query of one head. It exists for head dimensions that are not multiples of 4 or too
 // large for registers, which models avoid by padding: it passes over the keys twice, once for the largest score and

@@ -1,6 +1,6 @@
 // Attention inside the windows of an image, with cyclic shift, as in SwinIR; geometry.wgsl says where windows lie.
 // qkv[pixel, part, head, d], part 0 q, 1 k, 2 v; table[(2·window − 1)², head]; out[pixel, head, d]; with LOG_SUMS also
-// log_sums[pixel, head], what the backward pass makes weights of scores with. The head dimension is HEAD_DIM_4 vec4.
+// log_sums[pixel, head] = log Σ exp(score), for the backward pass: then the host binds all of qkv, and no base is added. The head dimension is HEAD_DIM_4 vec4.
 //
 // One workgroup is one subgroup of SUBGROUP_SIZE ≥ 4 lanes and computes 4·SUBGROUP_SIZE queries of one window and
 // head, four per lane, with q and the sums in registers. Keys come in chunks of eight: each lane loads the k and v

@@ -46,7 +46,7 @@ export class WindowAttention extends Module {
     return { relative_position_index: () => relativePositionIndex(this.#window) };
   }
 
-  /** x [B, H, W, dim] → [B, H, W, dim], H and W multiples of the window, plus `addend`. */
+  /** x [B, H, W, dim] → its attention + addend, [B, H, W, dim]; H and W are multiples of the window. */
   forward(x: Tensor, addend?: Tensor): Tensor {
     const attended = windowAttention(this.qkv.forward(x), this.table.tensor, {
       heads: this.#heads,

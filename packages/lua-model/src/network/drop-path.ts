@@ -33,8 +33,8 @@ export function dropOfBlock(
 }
 
 /**
- * x plus the first (0) or second (1) residual branch of a block, without the samples that skip it. `branch` ends in the
- * addition where no sample does.
+ * x plus the first (0) or second (1) residual branch of a block, without the samples that skip it. Where none may,
+ * `branch` adds x itself, in its last product.
  */
 export function residual(
   x: Tensor,

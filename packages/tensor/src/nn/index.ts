@@ -1,4 +1,4 @@
-export { Conv2d, type Conv2dOptions, GroupNorm, LayerNorm, Linear } from './layers.ts';
+export { Conv2d, type Conv2dOptions, GroupNorm, LayerNorm, Linear, type LinearOptions } from './layers.ts';
 export { Group, type Initializer, type LoadReport, Module, ModuleList, Parameter } from './module.ts';
 export {
   type ChannelMap,

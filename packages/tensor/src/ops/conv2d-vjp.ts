@@ -25,8 +25,9 @@ export const conv2dVjp: Vjp<Conv2dAttributes> = {
       const { weight, bias } = ops.conv2dParameterGradients(x, gradient, geometry);
       return [ofX, weight, bias];
     }
+    if (!wanted[2]) return [ofX, undefined, undefined];
     const rows = gradient.reshape([elements(gradient.shape.slice(0, -1)), cout]);
-    return [ofX, undefined, wanted[2] ? ops.sum(rows, { axes: [0] }) : undefined];
+    return [ofX, undefined, ops.sum(rows, { axes: [0] })];
   },
 
   reference: (inputs, attributes, cotangent) => gradients(inputs, cotangent, attributes),

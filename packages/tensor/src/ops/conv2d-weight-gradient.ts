@@ -280,7 +280,10 @@ export function conv2dWeightGradient(
   return apply(conv2dWeightGradientOp, [x, gradient], options);
 }
 
-/** Gradients of `conv2d`'s weight and of its bias, [Cout], the sum of `gradient` over the output pixels. */
+/**
+ * Gradients of `conv2d`'s weight and of its bias, [Cout], the sum of `gradient` over the output pixels.
+ * @throws ShapeError as `conv2dWeightGradient`
+ */
 export function conv2dParameterGradients(
   x: Tensor,
   gradient: Tensor,

@@ -78,5 +78,5 @@ export {
 export { unaryGradient } from './unary-gradient.ts';
 export { upsampleNearest2d } from './upsample-nearest.ts';
 export { type WindowAttentionAttributes, windowAttention } from './window-attention.ts';
-export { windowAttentionGradient, windowAttentionGradients } from './window-attention-gradient.ts';
+export { windowAttentionAndTableGradients, windowAttentionGradient } from './window-attention-gradient.ts';
 export { windowAttentionStatistics } from './window-attention-statistics.ts';

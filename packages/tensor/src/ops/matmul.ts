@@ -126,14 +126,15 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
     run({ ops, inputs, specs, gradient, wanted }) {
       const b = required(inputs, 1);
       const [k, n] = [sizeOf(b.shape, 0), sizeOf(b.shape, 1)];
-      const rows = gradient.reshape([elements(required(specs, 0).shape.slice(0, -1)), n]);
+      const columns = () =>
+        ops.sum(gradient.reshape([elements(required(specs, 0).shape.slice(0, -1)), n]), { axes: [0] });
       const weightOperands = () => [asRow(required(inputs, 0), k), asRow(gradient, n), pointwise] as const;
       const both = wanted[1] && wanted[2] ? ops.conv2dParameterGradients(...weightOperands()) : undefined;
       const weight = wanted[1] ? (both?.weight ?? ops.conv2dWeightGradient(...weightOperands())) : undefined;
       return [
         wanted[0] ? ops.matmulTransposed(gradient, b) : undefined,
         weight?.reshape([k, n]),
-        wanted[2] ? (both?.bias ?? ops.sum(rows, { axes: [0] })) : undefined,
+        wanted[2] ? (both?.bias ?? columns()) : undefined,
         wanted[3] ? gradient : undefined,
       ];
     },

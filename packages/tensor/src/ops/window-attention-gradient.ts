@@ -1,6 +1,6 @@
 import {
   windowAttentionGradient as record,
-  windowAttentionGradients as recordBoth,
+  windowAttentionAndTableGradients as recordBoth,
   ShapeError,
   windowAttentionKeyFamily,
   windowAttentionQueryFamily,
@@ -86,7 +86,7 @@ function checkOperand(op: string, name: string, operand: TensorSpec, shape: Shap
 /**
  * Gradient of qkv, with the statistics of the same operands (`windowAttentionStatistics`). qkv has to fit one binding.
  * @throws ShapeError `shape-mismatch`, `shape-rank`, `dtype-mismatch`, `attribute-invalid`, AllocationError
- *   `binding-too-large`, as both ops of this file
+ *   `binding-too-large`, as both functions of this file
  */
 export function windowAttentionGradient(
   qkv: Tensor,
@@ -99,7 +99,7 @@ export function windowAttentionGradient(
 }
 
 /** Gradients of qkv and of the bias table [(2·window − 1)², heads], which is summed in a fixed order. */
-export function windowAttentionGradients(
+export function windowAttentionAndTableGradients(
   qkv: Tensor,
   table: Tensor,
   gradient: Tensor,

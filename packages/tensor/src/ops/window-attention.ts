@@ -46,7 +46,7 @@ export const windowAttentionOp: OpDefinition<WindowAttentionAttributes> = {
       const statistics = ops.windowAttentionStatistics(out, gradient, logSums);
       const operands = [qkv, table, gradient, statistics, attributes] as const;
       if (!wanted[1]) return [ops.windowAttentionGradient(...operands), undefined];
-      const gradients = ops.windowAttentionGradients(...operands);
+      const gradients = ops.windowAttentionAndTableGradients(...operands);
       return [gradients.qkv, gradients.table];
     },
 
@@ -73,7 +73,8 @@ export const windowAttentionOp: OpDefinition<WindowAttentionAttributes> = {
  * softmax(scale · q kᵀ + bias + mask) v is written back where q was read; bias of query i on key j is the table's row
  * (yi − yj + window − 1)(2·window − 1) + xi − xj + window − 1, mask is −100 between tokens of different regions of
  * SwinIR's image mask where shift > 0. H and W are multiples of the window.
- * @throws ShapeError `shape-mismatch`, `shape-rank`, `dtype-mismatch`, `attribute-invalid`
+ * @throws ShapeError `shape-mismatch`, `shape-rank`, `dtype-mismatch`, `attribute-invalid`; on a tape AllocationError
+ *   `binding-too-large` where qkv exceeds one binding
  */
 export function windowAttention(qkv: Tensor, table: Tensor, attributes: WindowAttentionAttributes): Tensor {
   return apply(windowAttentionOp, [qkv, table], attributes);
