@@ -13,7 +13,7 @@ const ENTRIES = {
   'flux-small': {
     kind: 'lua',
     profile: 'flux',
-    sha256: 'ae75cf51cbbc046f702d0b3833c18dd345c9e2b6b708200fc1d560fadcae13d1',
+    sha256: '3befcfd51b054b9e046a6c930f6aee631db05da128654ba10cea1f8e82e13479',
   },
   'flux-tiny-decoder': {
     kind: 'decoder',
