@@ -1,6 +1,6 @@
 import { elements, imageSizes, joinScopes, type Shape, type Tensor } from '../core/index.ts';
 import { type Conv2dAttributes, convolutionGradients } from './conv2d-reference.ts';
-import { columnSums } from './conv2d-weight-gradient.ts';
+import { type Conv2dWeightGradientAttributes, columnSums } from './conv2d-weight-gradient.ts';
 import { type NdArray, type Operands, type Ops, required, type Vjp } from './define.ts';
 import { requireLinear } from './fused-activation.ts';
 import { absolute, reductionBound } from './tolerance.ts';
@@ -14,20 +14,14 @@ export const conv2dVjp: Vjp<Conv2dAttributes> = {
 
   run({ ops, inputs, specs, gradient, wanted, attributes }) {
     const { stride, padding } = attributes;
-    const [kernelHeight, kernelWidth, , cout] = imageSizes(required(specs, 1).shape);
+    const [kernelHeight, kernelWidth] = imageSizes(required(specs, 1).shape);
     const geometry = { kernelHeight, kernelWidth, stride, padding };
-    const ofX = wanted[0]
-      ? inputGradient(ops, required(specs, 0).shape, required(inputs, 1), gradient, attributes)
-      : undefined;
-    if (wanted[1]) {
-      const x = required(inputs, 0);
-      if (!wanted[2]) return [ofX, ops.conv2dWeightGradient(x, gradient, geometry), undefined];
-      const { weight, bias } = ops.conv2dParameterGradients(x, gradient, geometry);
-      return [ofX, weight, bias];
-    }
-    if (!wanted[2]) return [ofX, undefined, undefined];
-    const rows = gradient.reshape([elements(gradient.shape.slice(0, -1)), cout]);
-    return [ofX, undefined, ops.sum(rows, { axes: [0] })];
+    return [
+      wanted[0]
+        ? inputGradient(ops, required(specs, 0).shape, required(inputs, 1), gradient, attributes)
+        : undefined,
+      ...parameterGradients(ops, inputs[0], gradient, geometry, wanted),
+    ];
   },
 
   reference: (inputs, attributes, cotangent) => gradients(inputs, cotangent, attributes),
@@ -44,6 +38,24 @@ export const conv2dVjp: Vjp<Conv2dAttributes> = {
     });
   },
 };
+
+/** Gradients of weight and bias, operands 1 and 2, where they are wanted: out of one kernel where both are. */
+export function parameterGradients(
+  ops: Ops,
+  x: Tensor | undefined,
+  gradient: Tensor,
+  geometry: Conv2dWeightGradientAttributes,
+  wanted: readonly boolean[],
+): readonly [Tensor | undefined, Tensor | undefined] {
+  if (wanted[1] && wanted[2]) {
+    const { weight, bias } = ops.conv2dParameterGradients(required([x], 0), gradient, geometry);
+    return [weight, bias];
+  }
+  return [
+    wanted[1] ? ops.conv2dWeightGradient(required([x], 0), gradient, geometry) : undefined,
+    wanted[2] ? ops.sum(gradient, { axes: [0, 1, 2] }) : undefined,
+  ];
+}
 
 /**
  * A convolution of the gradient with the mirrored weight. With a stride the gradient's pixels are that far apart in x,

@@ -9,6 +9,7 @@ import {
   type Tensor,
 } from '../core/index.ts';
 import { activate, activationGain } from './activation.ts';
+import { parameterGradients } from './conv2d-vjp.ts';
 import { apply, type NdArray, type OpDefinition, type Operands, required, type Sample } from './define.ts';
 import { requireLinear, withActivation } from './fused-activation.ts';
 import { absolute, reductionBound } from './tolerance.ts';
@@ -123,18 +124,15 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
       return { inputs: b ? [0, 1] : [1] };
     },
 
-    run({ ops, inputs, specs, gradient, wanted }) {
+    run({ ops, inputs, gradient, wanted }) {
       const b = required(inputs, 1);
       const [k, n] = [sizeOf(b.shape, 0), sizeOf(b.shape, 1)];
-      const columns = () =>
-        ops.sum(gradient.reshape([elements(required(specs, 0).shape.slice(0, -1)), n]), { axes: [0] });
-      const weightOperands = () => [asRow(required(inputs, 0), k), asRow(gradient, n), pointwise] as const;
-      const both = wanted[1] && wanted[2] ? ops.conv2dParameterGradients(...weightOperands()) : undefined;
-      const weight = wanted[1] ? (both?.weight ?? ops.conv2dWeightGradient(...weightOperands())) : undefined;
+      const x = inputs[0] && asRow(inputs[0], k);
+      const [weight, bias] = parameterGradients(ops, x, asRow(gradient, n), pointwise, wanted);
       return [
         wanted[0] ? ops.matmulTransposed(gradient, b) : undefined,
         weight?.reshape([k, n]),
-        wanted[2] ? (both?.bias ?? columns()) : undefined,
+        bias,
         wanted[3] ? gradient : undefined,
       ];
     },
