@@ -5,6 +5,8 @@ export interface Capabilities {
   /** Lanes of a subgroup where the adapter promises one size, else undefined. */
   readonly subgroupSize: number | undefined;
   readonly f16: boolean;
+  /** Whether products may round their operands to float16; sums are float32 always. */
+  readonly halfProducts: boolean;
   /** Bytes of immediates that a kernel may use; 0 where the device has none. */
   readonly immediateBytes: number;
   readonly software: boolean;
@@ -43,9 +45,14 @@ const limitNames: readonly (keyof Limits)[] = [
 /** Reads the capabilities of an open device. `portable` ignores everything optional, as on the weakest device. */
 export function readCapabilities(
   device: GPUDevice,
-  options: { software: boolean; portable: boolean; limits?: Partial<Limits> | undefined },
+  options: {
+    software: boolean;
+    portable: boolean;
+    halfProducts: boolean;
+    limits?: Partial<Limits> | undefined;
+  },
 ): Capabilities {
-  const { software, portable } = options;
+  const { software, portable, halfProducts } = options;
   const info = device.adapterInfo;
   const hasSubgroups = !portable && device.features.has('subgroups');
   const fixedSize = info !== undefined && info.subgroupMinSize === info.subgroupMaxSize;
@@ -56,6 +63,7 @@ export function readCapabilities(
   return {
     subgroupSize: hasSubgroups && fixedSize ? info.subgroupMaxSize : undefined,
     f16: !portable && device.features.has('shader-f16'),
+    halfProducts,
     immediateBytes: portable ? 0 : (reported.maxImmediateSize ?? 0),
     software,
     limits: lowered(limits, options.limits ?? {}),

@@ -27,6 +27,7 @@ export * from './pad-gradient/index.ts';
 export * from './patch-variance/index.ts';
 export * from './permute/index.ts';
 export * from './pixel-shuffle/index.ts';
+export type { MatmulPrecision } from './precision.ts';
 export * from './random/index.ts';
 export * from './reduce/index.ts';
 export * from './resize/index.ts';

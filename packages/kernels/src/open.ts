@@ -1,6 +1,7 @@
 import { type Limits, readCapabilities } from './capabilities.ts';
 import { AdapterError } from './errors.ts';
 import { checkForced, parseForced } from './forced.ts';
+import { type MatmulPrecision, matmulPrecision } from './precision.ts';
 import {
   type AdapterDescription,
   Device,
@@ -27,6 +28,8 @@ export interface OpenOptions {
   readonly poison?: boolean;
   /** Workgroups in a row above which a grid is folded into two dimensions; as many as a dimension holds. For tests. */
   readonly foldAt?: number;
+  /** Whether products may round float32 operands to float16. Default: LUA_WEBGPU_MATMUL_PRECISION, else `highest`. */
+  readonly float32MatmulPrecision?: MatmulPrecision;
   /** Kernel variants by family, `{ matmul: 'tiled' }`. Default: LUA_WEBGPU_KERNEL. */
   readonly force?: Readonly<Record<string, string>>;
   /**
@@ -47,19 +50,26 @@ const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 
 
 /**
  * Opens a GPU device.
- * @throws KernelError `kernel-forced` for a malformed LUA_WEBGPU_KERNEL, `kernel-unknown` for a name that does not exist
+ * @throws KernelError `kernel-forced` for a malformed LUA_WEBGPU_KERNEL, `kernel-unknown` for a name that does not exist,
+ * `matmul-precision`
  * @throws AdapterError `adapter-none`, `adapter-unknown`, `adapter-no-webgpu`, `adapter-device`
  */
 export async function openDevice(options: OpenOptions = {}): Promise<Device> {
   const checks = globalThis.process?.env?.LUA_WEBGPU_CHECK === '1';
   const portable = options.featureLevel === 'compatibility';
   const force = options.force ?? parseForced(globalThis.process?.env?.LUA_WEBGPU_KERNEL ?? '');
+  const precision = matmulPrecision(options.float32MatmulPrecision);
   checkForced(options.force ? 'force' : 'LUA_WEBGPU_KERNEL', force);
   const { gpu, description } = await acquire(options, portable);
   const software = description.kind === 'software';
   return new Device(gpu, {
     adapter: description,
-    capabilities: readCapabilities(gpu, { software, portable, limits: options.limits }),
+    capabilities: readCapabilities(gpu, {
+      software,
+      portable,
+      halfProducts: precision === 'medium',
+      limits: options.limits,
+    }),
     maxPooledBytes: options.maxPooledBytes ?? 512 * 2 ** 20,
     budgetBytes: options.budgetBytes ?? Number.POSITIVE_INFINITY,
     poison: options.poison ?? false,

@@ -95,7 +95,7 @@ for (const adapter of await adapterCases()) {
       }
     });
 
-    for (const variant of ['subgroup', 'tiled', 'scalar']) {
+    for (const variant of ['subgroup', 'tiled', 'shared', 'shared-32', 'scalar']) {
       it(`keeps the padding out of a non-finite image by ${variant}`, async ({ skip }) => {
         // A clamped address that is multiplied by zero rather than replaced would let the neighbour's infinity through.
         const device = await devices.open({ force: { conv2d: variant } });

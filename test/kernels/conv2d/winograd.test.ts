@@ -43,7 +43,7 @@ describe('the Winograd variant', () => {
     expect(first({ cin: 12, cout: 240 })).toBe('subgroup-32');
     expect(first({ height: 8, width: 8 })).toBe('subgroup');
     expect(first({ stride: 2 })).toBe('subgroup-32');
-    expect(first({}, { software: false })).toBe('subgroup');
+    expect(first({}, { software: false })).toBe('shared-32-half');
     expect(first({}, { limits: { maxStorageBufferBindingSize: 2 ** 20 } })).toBe('subgroup-32');
   });
 });

@@ -32,7 +32,7 @@ const kl = { top: 0, bottom: 1, left: 0, right: 1 };
 const cases: Record<string, { runs: Run; force: Record<string, string>[] }> = {
   'a 3×3 convolution': {
     runs: conv([2, 19, 13, 8], [3, 3, 8, 4], { padding: 1, activation: { kind: 'gelu' } }),
-    force: [{}, { conv2d: 'subgroup' }, { conv2d: 'tiled' }, { conv2d: 'scalar' }],
+    force: [{}, { conv2d: 'subgroup' }, { conv2d: 'tiled' }, { conv2d: 'shared-32' }, { conv2d: 'scalar' }],
   },
   'a convolution of small images': {
     runs: conv([11, 5, 4, 8], [3, 3, 8, 4], { padding: 1 }),

@@ -107,7 +107,14 @@ describe('tune', () => {
     const { shapes, wrong } = await tune(device, product, { repeats: 1 });
     expect(wrong).toEqual([]);
     expect(shapes).toHaveLength(1);
-    expect([...(shapes[0]?.ms.keys() ?? [])].sort()).toEqual(['scalar', 'subgroup', 'subgroup-32', 'tiled']);
+    expect([...(shapes[0]?.ms.keys() ?? [])].sort()).toEqual([
+      'scalar',
+      'shared',
+      'shared-32',
+      'subgroup',
+      'subgroup-32',
+      'tiled',
+    ]);
 
     const failing = tune(device, async () => Promise.reject(new RangeError('of the work')));
     await expect(failing).rejects.toThrow('of the work');

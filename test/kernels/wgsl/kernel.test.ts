@@ -30,6 +30,7 @@ const base = {
 const capabilities: Capabilities = {
   subgroupSize: 8,
   f16: false,
+  halfProducts: false,
   immediateBytes: 64,
   software: true,
   limits: {

@@ -2,11 +2,23 @@ import {
   activationLibrary,
   combineLibrary,
   encodeActivation,
+  sharedColumns,
+  sharedTile,
+  sharedTiles,
   subgroupRows,
   subgroupRowsName,
 } from '../lib/index.ts';
 import { shaders } from '../shaders.generated.ts';
-import { type AnyKernel, defineKernel, foldGrid, type Grid, read, write } from '../wgsl/index.ts';
+import {
+  type AnyKernel,
+  type Constants,
+  defineKernel,
+  foldGrid,
+  type Grid,
+  type Params,
+  read,
+  write,
+} from '../wgsl/index.ts';
 import { conv2dOutputSize, conv2dPieces } from './geometry.ts';
 import {
   type Conv2dShape,
@@ -43,7 +55,12 @@ const vectorParams = { ...commonParams, cin4: 'u32', cout4: 'u32' } as const;
 const scalarParams = { ...commonParams, cin: 'u32', cout: 'u32' } as const;
 type CommonParams = { readonly [K in keyof typeof commonParams]: number };
 
-const vectorLibraries = { ...activationLibrary, ...tapsLibrary };
+const vectorLibraries = {
+  ...activationLibrary,
+  ...combineLibrary,
+  ...tapsLibrary,
+  'conv2d/store.wgsl': shaders['conv2d/store.wgsl'],
+};
 
 const cost = (p: CommonParams, cin: number, cout: number) => {
   const taps = p.kernel_height * p.kernel_width;
@@ -60,7 +77,7 @@ const gridOf = (channelGroups: number, pixelGroups: number) => [channelGroups, .
 export const conv2dSubgroup = defineKernel({
   name: 'conv2d/subgroup',
   source: shaders['conv2d/subgroup.wgsl'],
-  libraries: { ...vectorLibraries, ...combineLibrary },
+  libraries: vectorLibraries,
   constants: { ...conv2dConstants, PIXELS: subgroupRows },
   features: ['subgroups'],
   bindings: vectorBindings,
@@ -82,6 +99,32 @@ export const conv2dTiled = defineKernel({
   grid: ({ pixels, cout4, lanes }) =>
     gridOf(Math.ceil(cout4 / lanes), Math.ceil(pixels / (8 * Math.floor(64 / lanes)))),
   cost: (p) => cost(p, 4 * p.cin4, 4 * p.cout4),
+});
+
+const shared = {
+  source: shaders['conv2d/shared.wgsl'],
+  libraries: { ...vectorLibraries, ...sharedTile.libraries },
+  bindings: vectorBindings,
+  params: vectorParams,
+  workgroup: sharedTile.workgroup,
+  workgroupBytes: sharedTile.workgroupBytes,
+  grid: ({ pixels, cout4 }: { pixels: number; cout4: number }, { ROWS }: Constants) =>
+    gridOf(Math.ceil((4 * cout4) / sharedColumns), Math.ceil(pixels / (8 * Number(ROWS)))),
+  cost: (p: Params<typeof vectorParams>) => cost(p, 4 * p.cin4, 4 * p.cout4),
+};
+const sharedConstants = { ...conv2dConstants, ...sharedTile.constants, TRANSPOSED: [false] };
+
+export const conv2dShared = defineKernel({
+  name: 'conv2d/shared',
+  ...shared,
+  constants: { ...sharedConstants, HALF: [false] },
+});
+
+export const conv2dSharedHalf = defineKernel({
+  name: 'conv2d/shared-half',
+  ...shared,
+  constants: { ...sharedConstants, HALF: [true] },
+  features: ['shader-f16'],
 });
 
 export const conv2dScalar = defineKernel({
@@ -111,13 +154,14 @@ interface DirectOptions {
   readonly elementBytes: number;
   readonly params: (shape: Conv2dShape) => Record<string, number>;
   readonly refuses?: (shape: Conv2dShape) => string | undefined;
-  readonly constants?: Record<string, number>;
+  readonly constants?: Constants;
+  readonly roundsToHalf?: boolean;
 }
 
 /** A variant that computes every output from its taps: one dispatch per piece of the images that fits a binding. */
 function direct(
   name: string,
-  { kernel, elementBytes, params, refuses, constants }: DirectOptions,
+  { kernel, elementBytes, params, refuses, constants, roundsToHalf = false }: DirectOptions,
 ): Conv2dVariant {
   const constantsOf = (shape: Conv2dShape) => ({ ...conv2dConstantsOf(shape), ...constants });
   return {
@@ -125,6 +169,7 @@ function direct(
     kernel,
     constants: constantsOf,
     ...(refuses && { refuses }),
+    roundsToHalf,
     record(device, buffers, shape) {
       const { kernelHeight, kernelWidth, activation } = shape;
       const { width } = conv2dOutputSize(shape);
@@ -159,4 +204,12 @@ export const directVariants: readonly Conv2dVariant[] = [
     elementBytes: 4,
     params: ({ cin, cout }) => ({ cin, cout }),
   }),
+  ...sharedTiles.map(({ name, ROWS, half }) =>
+    direct(name, {
+      kernel: half ? conv2dSharedHalf : conv2dShared,
+      ...vector,
+      constants: { ROWS, HALF: half, TRANSPOSED: false },
+      roundsToHalf: half,
+    }),
+  ),
 ];

@@ -1,4 +1,4 @@
-import { preferSubgroupRows } from '../lib/index.ts';
+import { preferProduct } from '../lib/index.ts';
 import { matmul } from '../matmul/index.ts';
 import { type Device, type Family, pick } from '../runtime/index.ts';
 import { directVariants } from './direct.ts';
@@ -28,7 +28,7 @@ export const conv2dFamily: Family<Conv2dShape, Conv2dVariant> = {
       return variants.filter(({ name }) => !name.startsWith('subgroup'));
     }
     const { height, width } = conv2dOutputSize(shape);
-    return preferSubgroupRows(variants, capabilities, shape.batch * height * width);
+    return preferProduct(variants, capabilities, shape.batch * height * width, shape.cout);
   },
 };
 

@@ -49,13 +49,3 @@ fn main(
 
   #repeat (n < PIXELS) store(first_pixel + n, channel, sums[n]);
 }
-
-fn store(pixel: u32, channel: u32, sum: vec4f) {
-  if (pixel < params.pixels && channel < params.cout4) {
-    var value = sum;
-#if ${HAS_BIAS}
-    value += bias[channel];
-#endif
-    out[params.out_offset + pixel * params.cout4 + channel] = activate(value, params.slope);
-  }
-}

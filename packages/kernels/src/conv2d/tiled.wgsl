@@ -84,13 +84,3 @@ fn main(
   store(first_pixel + 6u, channel, r6);
   store(first_pixel + 7u, channel, r7);
 }
-
-fn store(pixel: u32, channel: u32, sum: vec4f) {
-  if (pixel < params.pixels && channel < params.cout4) {
-    var value = sum;
-#if ${HAS_BIAS}
-    value += bias[channel];
-#endif
-    out[params.out_offset + pixel * params.cout4 + channel] = activate(value, params.slope);
-  }
-}

@@ -1,6 +1,14 @@
 import { shaders } from '../shaders.generated.ts';
 
-export { preferSubgroupRows, subgroupRows, subgroupRowsName } from './subgroup-rows.ts';
+export {
+  preferProduct,
+  preferSubgroupRows,
+  sharedColumns,
+  sharedTile,
+  sharedTiles,
+  subgroupRows,
+  subgroupRowsName,
+} from './product-variants.ts';
 
 /** What a GEMM or convolution does to its result before the store. */
 export type Activation =

@@ -4,7 +4,10 @@ import {
   activationLibrary,
   combineLibrary,
   encodeActivation,
-  preferSubgroupRows,
+  preferProduct,
+  sharedColumns,
+  sharedTile,
+  sharedTiles,
   subgroupRows,
   subgroupRowsName,
 } from '../lib/index.ts';
@@ -18,7 +21,7 @@ import {
   type Variant,
 } from '../runtime/index.ts';
 import { shaders } from '../shaders.generated.ts';
-import { defineKernel, type Grid, read, write } from '../wgsl/index.ts';
+import { type Constants, defineKernel, type Grid, read, write } from '../wgsl/index.ts';
 
 /** out[rows, n] = activation(a[rows, k] · b[k, n] + bias[n] + addend[rows, n]). Rows may be any number of leading dimensions. */
 export interface MatmulShape {
@@ -52,6 +55,7 @@ const vectorLibraries = {
   ...activationLibrary,
   ...combineLibrary,
   'matmul/right.wgsl': shaders['matmul/right.wgsl'],
+  'matmul/store.wgsl': shaders['matmul/store.wgsl'],
 };
 const vectorBindings = {
   a: read('vec4f'),
@@ -95,6 +99,34 @@ export const matmulTiled = defineKernel({
   workgroup: () => [8, 8, 1],
   grid: ({ rows, n4 }) => [Math.ceil(n4 / 8), Math.ceil(rows / 64), 1],
   cost: vectorCost,
+});
+
+const shared = {
+  source: shaders['matmul/shared.wgsl'],
+  libraries: { ...vectorLibraries, ...sharedTile.libraries },
+  bindings: vectorBindings,
+  params: vectorParams,
+  workgroup: sharedTile.workgroup,
+  workgroupBytes: sharedTile.workgroupBytes,
+  grid: ({ rows, n4 }: { rows: number; n4: number }, { ROWS }: Constants): Grid => [
+    Math.ceil((4 * n4) / sharedColumns),
+    Math.ceil(rows / (8 * Number(ROWS))),
+    1,
+  ],
+  cost: vectorCost,
+};
+
+export const matmulShared = defineKernel({
+  name: 'matmul/shared',
+  ...shared,
+  constants: { ...constants, ...sharedTile.constants, HALF: [false] },
+});
+
+export const matmulSharedHalf = defineKernel({
+  name: 'matmul/shared-half',
+  ...shared,
+  constants: { ...constants, ...sharedTile.constants, HALF: [true] },
+  features: ['shader-f16'],
 });
 
 export const matmulScalar = defineKernel({
@@ -147,8 +179,16 @@ export const matmulFamily: Family<MatmulShape, MatmulVariant> = {
       params: vectorParamsOf,
     },
     { name: 'scalar', kernel: matmulScalar, constants: constantsOf, params: ({ k, n }) => ({ k, n }) },
+    ...sharedTiles.map(({ name, ROWS, half }) => ({
+      name,
+      kernel: half ? matmulSharedHalf : matmulShared,
+      constants: (shape: MatmulShape) => ({ ...constantsOf(shape), ROWS, HALF: half }),
+      refuses: needsVectors,
+      roundsToHalf: half,
+      params: vectorParamsOf,
+    })),
   ],
-  prefer: (variants, capabilities, { rows }) => preferSubgroupRows(variants, capabilities, rows),
+  prefer: (variants, capabilities, { rows, n }) => preferProduct(variants, capabilities, rows, n),
 };
 
 /** Rows that one dispatch can take: the grid's second dimension times the fewest rows of a workgroup. */

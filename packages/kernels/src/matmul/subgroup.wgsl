@@ -37,17 +37,3 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 
   #repeat (n < ROWS) store(first_row + n, column, sums[n]);
 }
-
-fn store(row: u32, column: u32, sum: vec4f) {
-  if (row < params.rows && column < params.n4) {
-    var value = sum;
-#if ${HAS_BIAS}
-    value += bias[column];
-#endif
-    let at = row * params.n4 + column;
-#if ${HAS_ADDEND}
-    value += addend[at];
-#endif
-    out[at] = activate(value, params.slope);
-  }
-}

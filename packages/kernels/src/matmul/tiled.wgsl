@@ -29,17 +29,3 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
   #repeat (n < 8) store(first_row + n, column, sums[n]);
 }
-
-fn store(row: u32, column: u32, sum: vec4f) {
-  if (row < params.rows && column < params.n4) {
-    var value = sum;
-#if ${HAS_BIAS}
-    value += bias[column];
-#endif
-    let at = row * params.n4 + column;
-#if ${HAS_ADDEND}
-    value += addend[at];
-#endif
-    out[at] = activate(value, params.slope);
-  }
-}

@@ -11,6 +11,8 @@ export interface Variant<Shape> {
   readonly constants: (shape: Shape) => Constants;
   /** Why the variant does not take this shape, or undefined. */
   readonly refuses?: (shape: Shape) => string | undefined;
+  /** Whether it rounds operands to float16, which takes the device's leave. */
+  readonly roundsToHalf?: boolean;
 }
 
 /** Several variants of one operation and the order in which to try them. */
@@ -28,6 +30,9 @@ export function refusal<Shape>(
   capabilities: Capabilities,
   shape: Shape,
 ): string | undefined {
+  if (variant.roundsToHalf && !capabilities.halfProducts) {
+    return "rounds operands to float16; a device opened with float32MatmulPrecision: 'medium' allows it";
+  }
   return variant.refuses?.(shape) ?? unsupported(variant.kernel, variant.constants(shape), capabilities);
 }
 

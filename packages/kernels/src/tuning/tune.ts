@@ -4,7 +4,10 @@ import { type Device, pickKey, type TunedPicks } from '../runtime/index.ts';
 export interface TuneOptions {
   /** Timed runs of each variant; 3. The median counts. */
   readonly repeats?: number;
-  /** Largest difference from what the default variants compute, relative to each result's maximum; 1e-4. */
+  /**
+   * Largest difference from what the default variants compute, relative to each result's maximum; 1e-4, or 1e-2 on a device
+   * whose products may round operands to float16.
+   */
   readonly tolerance?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -39,7 +42,12 @@ const worthwhile = 0.95;
 export async function tune(
   device: Device,
   work: () => Promise<readonly Float32Array[]>,
-  { repeats = 3, tolerance = 1e-4, signal, onProgress }: TuneOptions = {},
+  {
+    repeats = 3,
+    tolerance = device.capabilities.halfProducts ? 1e-2 : 1e-4,
+    signal,
+    onProgress,
+  }: TuneOptions = {},
 ): Promise<TuneResult> {
   const trial = new Trial(device);
   device.chooser = trial;
