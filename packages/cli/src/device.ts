@@ -1,15 +1,19 @@
-import { type Device, openDevice } from '@lua-webgpu/kernels';
+import { type Device, type OpenOptions, openDevice } from '@lua-webgpu/kernels';
 import type { CommandContext } from './command.ts';
 import type { Phase } from './trace.ts';
+
+/** What needs float32 throughout: gradients, of which many are too small for float16, and the self-test. */
+export const exact = { float32MatmulPrecision: 'highest' } as const;
 
 /** Opens the adapter, lets `use` work with it and destroys the device whatever comes of that. */
 export async function withDevice<T>(
   adapter: string | undefined,
   { output, signal }: CommandContext,
   use: (device: Device) => Promise<T>,
+  options: Pick<OpenOptions, 'float32MatmulPrecision'> = {},
 ): Promise<T> {
   signal.throwIfAborted();
-  const device = await openDevice({ adapter, onNotice: (line) => output.note(line) });
+  const device = await openDevice({ ...options, adapter, onNotice: (line) => output.note(line) });
   try {
     return await use(device);
   } finally {

@@ -5,7 +5,8 @@ const precisions = ['highest', 'medium'] as const;
 
 /**
  * What products and convolutions may do with float32 operands, in the words of `torch.set_float32_matmul_precision`: `medium`
- * lets variants round them to float16 (relative error 2⁻¹¹, infinite past 65,504) where that is faster. Sums are float32.
+ * lets variants round them to float16 (relative error 2⁻¹¹, infinite past 65,504, nothing below 3e-8) where that is faster. Sums are
+ * float32. For inference: many gradients are smaller than that.
  */
 export type MatmulPrecision = (typeof precisions)[number];
 

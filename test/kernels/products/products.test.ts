@@ -1,6 +1,8 @@
 import {
   type Capabilities,
+  type Conv2dGeometry,
   conv2dFamily,
+  conv2dWeightGradientFamily,
   type MatmulShape,
   matmulFamily,
   openDevice,
@@ -17,6 +19,18 @@ const shape: MatmulShape = {
   activation: { kind: 'none' },
 };
 
+const convolution: Conv2dGeometry = {
+  batch: 1,
+  height: 64,
+  width: 64,
+  cin: 60,
+  cout: 60,
+  kernelHeight: 3,
+  kernelWidth: 3,
+  stride: 1,
+  padding: { top: 1, bottom: 1, left: 1, right: 1 },
+};
+
 describe('the variant of a product', () => {
   const order = (changed: Partial<MatmulShape>, software: boolean) => {
     const capabilities = { software, subgroupSize: 8 } as Capabilities;
@@ -27,13 +41,26 @@ describe('the variant of a product', () => {
 
   it('is by tiles in workgroup memory on hardware, smaller ones where there are few, f16 where it is allowed', () => {
     expect(order({}, false)).toEqual(['shared-half', 'shared', 'subgroup']);
-    expect(order({ rows: 4096 }, false)).toEqual(['shared-32-half', 'shared-32', 'subgroup']);
+    expect(order({ rows: 4096 }, false)).toEqual(['shared-32-half', 'shared-32', 'shared-half']);
     expect(order({ n: 28 }, false)).toEqual(['subgroup', 'subgroup-32', 'tiled']);
   });
 
   it('is by subgroups on software', () => {
     expect(order({}, true)).toEqual(['subgroup-32', 'subgroup', 'tiled']);
     expect(order({ rows: 64 }, true)).toEqual(['subgroup', 'subgroup-32', 'tiled']);
+  });
+});
+
+describe('the variant of a weight gradient', () => {
+  const first = (cout: number, capabilities: Partial<Capabilities>) => {
+    const { variants, prefer } = conv2dWeightGradientFamily;
+    return prefer?.(variants, capabilities as Capabilities, { ...convolution, cout })[0]?.name;
+  };
+
+  it('is by tiles in workgroup memory on hardware, unless most of a tile stays empty', () => {
+    expect(first(60, { software: false, subgroupSize: 32 })).toBe('shared');
+    expect(first(28, { software: false, subgroupSize: 32 })).toBe('tiled');
+    expect(first(60, { software: true, subgroupSize: 8 })).toBe('subgroup-32');
   });
 });
 

@@ -1,7 +1,7 @@
 import { type AdapterDescription, type Device, LuaWebGpuError, listAdapters } from '@lua-webgpu/kernels';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { withDevice } from '../device.ts';
+import { exact, withDevice } from '../device.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { shared } from '../options.ts';
 import { runSelfTest, type SelfTestResult, selfTestCases } from '../self-test/index.ts';
@@ -24,7 +24,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
     output.print(`  ${name} (${[kind, origin, vendor].filter((text) => text !== '').join(', ')})`);
   }
   try {
-    return await withDevice(wanted, context, (device) => examine(device, adapters, wanted, context));
+    return await withDevice(wanted, context, (device) => examine(device, adapters, wanted, context), exact);
   } catch (error) {
     if (!(error instanceof LuaWebGpuError) || exitCodeOf(error) !== 4) throw error;
     output.failure(error, { adapters, chosen: null });

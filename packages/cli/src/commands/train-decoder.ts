@@ -2,7 +2,7 @@ import { readTensorFile, sha256OfFile } from '@lua-webgpu/tensor';
 import { type DecoderRecipe, demoDecoder, openDataset, trainDecoder } from '@lua-webgpu/train';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { withDevice } from '../device.ts';
+import { exact, withDevice } from '../device.ts';
 import { UsageError } from '../errors.ts';
 import { openModel } from '../model.ts';
 import { aboveZero, numbersOf, wholeNumbers } from '../numbers.ts';
@@ -72,6 +72,7 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
       });
       return { ...trained, adapter: device.adapter.name, network: opened?.weights };
     },
+    exact,
   );
   const seconds = (performance.now() - begin) / 1000;
   const { profile } = settings.vae;

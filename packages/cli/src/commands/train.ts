@@ -10,7 +10,7 @@ import {
 } from '@lua-webgpu/train';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { mebibytes } from '../device.ts';
+import { exact, mebibytes } from '../device.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { checkOutput } from '../latent-file.ts';
@@ -58,7 +58,7 @@ const spec = {
 async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const config = await loadTrainConfig(parsed.positionals[0] ?? '', { set: parsed.texts('set') });
   const adapter = parsed.text('adapter');
-  const open = () => openDevice({ adapter, onNotice: (line) => context.output.note(line) });
+  const open = () => openDevice({ ...exact, adapter, onNotice: (line) => context.output.note(line) });
   const profile = parsed.has('profile');
   const trace = parsed.text('trace');
   if (trace !== undefined && !profile) {

@@ -1,5 +1,5 @@
 import { type Conv2dGeometry, conv2dIsMatmul, conv2dOutputSize, conv2dPieces } from '../conv2d/index.ts';
-import { preferSubgroupRows, subgroupRows, subgroupRowsName } from '../lib/index.ts';
+import { preferProduct, subgroupRows, subgroupRowsName } from '../lib/index.ts';
 import { reduce } from '../reduce/index.ts';
 import {
   type BufferRange,
@@ -48,7 +48,10 @@ const vectorParams = { ...commonParams, cin4: 'u32', cout4: 'u32', rows4: 'u32' 
 const scalarParams = { ...commonParams, cin: 'u32', cout: 'u32', rows: 'u32' } as const;
 type CommonParams = { readonly [K in keyof typeof commonParams]: number };
 
-const libraries = { 'conv2d-weight-gradient/strips.wgsl': shaders['conv2d-weight-gradient/strips.wgsl'] };
+const libraries = {
+  'conv2d-weight-gradient/strips.wgsl': shaders['conv2d-weight-gradient/strips.wgsl'],
+  'conv2d-weight-gradient/store.wgsl': shaders['conv2d-weight-gradient/store.wgsl'],
+};
 /** Rows are cut into strips, so that wide images share their work out as well as tall ones. */
 const stripPixels = 128;
 const constants = { STRIP: [stripPixels], BIAS_SUMS: [false, true] };
@@ -98,6 +101,19 @@ export const conv2dWeightGradientTiled = defineKernel({
   params: vectorParams,
   workgroup: () => [64, 1, 1],
   grid: ({ parts, rows4, cout4 }) => [Math.ceil((Math.ceil(rows4 / 4) * cout4) / 64), 1, partCount(parts)],
+  cost: (p) => cost(p, 4 * p.rows4, 4 * p.cin4, 4 * p.cout4),
+});
+
+export const conv2dWeightGradientShared = defineKernel({
+  name: 'conv2d-weight-gradient/shared',
+  source: shaders['conv2d-weight-gradient/shared.wgsl'],
+  libraries,
+  constants,
+  bindings: bindings('vec4f'),
+  params: vectorParams,
+  workgroup: () => [16, 8, 1],
+  workgroupBytes: () => 2 * 16 * 16 * 16,
+  grid: ({ parts, rows4, cout4 }) => [Math.ceil(cout4 / 16), Math.ceil(rows4 / 16), partCount(parts)],
   cost: (p) => cost(p, 4 * p.rows4, 4 * p.cin4, 4 * p.cout4),
 });
 
@@ -152,14 +168,16 @@ export const conv2dWeightGradientFamily: Family<Conv2dGeometry, WeightGradientVa
       elementBytes: 4,
       params: (shape) => ({ cin: shape.cin, cout: shape.cout, rows: taps(shape) * shape.cin }),
     },
+    { name: 'shared', kernel: conv2dWeightGradientShared, ...vector },
   ],
-  // The subgroup variant leaves a lane idle per missing channel vector; `tiled` fills its workgroup with rows instead.
   prefer: (variants, capabilities, shape) => {
     const { subgroupSize = 1 } = capabilities;
-    const fewChannels = shape.cout <= 4 || shape.cout < subgroupSize;
-    return fewChannels
-      ? variants.filter(({ name }) => !name.startsWith('subgroup'))
-      : preferSubgroupRows(variants, capabilities, shape.batch * shape.height * shape.width);
+    // The subgroup variant leaves a lane idle per missing channel vector; `tiled` fills its workgroup with rows instead.
+    if (shape.cout <= 4 || shape.cout < subgroupSize) {
+      return variants.filter(({ name }) => !name.startsWith('subgroup'));
+    }
+    const { batch, height, width, cout } = shape;
+    return preferProduct(variants, capabilities, batch * height * width, cout);
   },
 };
 

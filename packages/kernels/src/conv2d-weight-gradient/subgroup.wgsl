@@ -84,13 +84,3 @@ fn line_of(strip: Strip, rows: Rows) -> Line {
 fn value_of(line: Line, i: u32, count: u32) -> vec4f {
   return value_at(line.start, line.left + i32(i * params.stride), line.inside && i < count);
 }
-
-fn store(part: u32, row: u32, channel: u32, r0: vec4f, r1: vec4f, r2: vec4f, r3: vec4f) {
-  if (row < params.rows4 && channel < params.cout4) {
-    let at = params.out_offset + (part * params.rows4 + row) * 4u * params.cout4 + channel;
-    out[at] = r0;
-    out[at + params.cout4] = r1;
-    out[at + 2u * params.cout4] = r2;
-    out[at + 3u * params.cout4] = r3;
-  }
-}

@@ -84,13 +84,3 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (tile == 0u) { bias_sums[((params.parts >> 8u) + id.z) * params.cout4 + channel] = bias_sum; }
 #endif
 }
-
-fn store(part: u32, row: u32, channel: u32, r0: vec4f, r1: vec4f, r2: vec4f, r3: vec4f) {
-  if (row < params.rows4) {
-    let at = params.out_offset + (part * params.rows4 + row) * 4u * params.cout4 + channel;
-    out[at] = r0;
-    out[at + params.cout4] = r1;
-    out[at + 2u * params.cout4] = r2;
-    out[at + 3u * params.cout4] = r3;
-  }
-}

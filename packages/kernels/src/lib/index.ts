@@ -2,7 +2,6 @@ import { shaders } from '../shaders.generated.ts';
 
 export {
   preferProduct,
-  preferSubgroupRows,
   sharedColumns,
   sharedTile,
   sharedTiles,

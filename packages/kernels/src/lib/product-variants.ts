@@ -50,7 +50,7 @@ export function preferProduct<V extends { readonly name: string }>(
  * Variants with `subgroup-32` in front where it is faster: on software, where loads are what costs, with eight lanes or
  * more, and where the rows keep some cores busy.
  */
-export function preferSubgroupRows<V extends { readonly name: string }>(
+function preferSubgroupRows<V extends { readonly name: string }>(
   variants: readonly V[],
   { software, subgroupSize = 1 }: Capabilities,
   rows: number,
@@ -73,7 +73,8 @@ function preferSharedTiles<V extends { readonly name: string }>(
 ): readonly V[] {
   if (2 * columns < sharedColumns) return variants;
   const few = Math.ceil(rows / 64) * Math.ceil(columns / sharedColumns) < fewWorkgroups;
-  const order = few ? ['shared-32-half', 'shared-32'] : ['shared-half', 'shared'];
+  const tiles = ['shared-half', 'shared'];
+  const order = few ? ['shared-32-half', 'shared-32', ...tiles] : tiles;
   const rank = ({ name }: V) => (order.includes(name) ? order.indexOf(name) : order.length);
   return variants.toSorted((a, b) => rank(a) - rank(b));
 }

@@ -18,7 +18,7 @@ export interface TrainOptions {
   readonly maxSteps?: number | undefined;
   /** When it aborts, the step that is under way is finished and a checkpoint written. */
   readonly signal?: AbortSignal | undefined;
-  /** Opens the device; called again when it is lost. Default: `openDevice()`. */
+  /** Opens the device; called again when it is lost. Default: `openDevice`, with products of float32. */
   readonly open?: (() => Promise<Device>) | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** One line for a person. */
@@ -56,7 +56,7 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
       config.data.validation === null ? undefined : await openDataset(config.data.validation);
     checkData(config, train, validation);
     const open = async () => {
-      const device = await (options.open ?? openDevice)();
+      const device = await (options.open ?? openExact)();
       await recorder.opened(device, newest?.state);
       return device;
     };
@@ -78,3 +78,6 @@ async function momentOf(config: TrainConfig, { path, state }: CheckpointInfo): P
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** Many gradients are too small for float16, whatever the environment says. */
+const openExact = () => openDevice({ float32MatmulPrecision: 'highest' });
