@@ -51,6 +51,7 @@ function environmentLines(): string[] {
       ['LUA_WEBGPU_ADAPTER', 'the adapter where --adapter names none'],
       ['LUA_WEBGPU_KERNEL', 'kernel variants to force, as in matmul:tiled,conv2d:tiled'],
       ['LUA_WEBGPU_MATMUL_PRECISION', 'medium: products may round float32 operands to float16'],
+      ['LUA_WEBGPU_SUBGROUP_MATRIX', 'with 1, and medium: they may use experimental subgroup matrices'],
       [
         'LUA_WEBGPU_CHECK',
         'with 1: names the op behind a NaN of a backward pass, tells of tensors never disposed',

@@ -7,6 +7,8 @@ export interface Capabilities {
   readonly f16: boolean;
   /** Whether products may round their operands to float16; sums are float32 always. */
   readonly halfProducts: boolean;
+  /** Whether products may go through subgroup matrices: 16 × 16 × 16 of float16, summed in float32. */
+  readonly subgroupMatrix: boolean;
   /** Bytes of immediates that a kernel may use; 0 where the device has none. */
   readonly immediateBytes: number;
   readonly software: boolean;
@@ -49,10 +51,11 @@ export function readCapabilities(
     software: boolean;
     portable: boolean;
     halfProducts: boolean;
+    subgroupMatrix: boolean;
     limits?: Partial<Limits> | undefined;
   },
 ): Capabilities {
-  const { software, portable, halfProducts } = options;
+  const { software, portable, halfProducts, subgroupMatrix } = options;
   const info = device.adapterInfo;
   const hasSubgroups = !portable && device.features.has('subgroups');
   const fixedSize = info !== undefined && info.subgroupMinSize === info.subgroupMaxSize;
@@ -64,10 +67,31 @@ export function readCapabilities(
     subgroupSize: hasSubgroups && fixedSize ? info.subgroupMaxSize : undefined,
     f16: !portable && device.features.has('shader-f16'),
     halfProducts,
+    subgroupMatrix: !portable && subgroupMatrix && hasSubgroupMatrix(device),
     immediateBytes: portable ? 0 : (reported.maxImmediateSize ?? 0),
     software,
     limits: lowered(limits, options.limits ?? {}),
   };
+}
+
+/** Dawn's experimental extension; the types do not know it. */
+interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+function hasSubgroupMatrix({ features, adapterInfo }: GPUDevice): boolean {
+  if (!features.has('chromium-experimental-subgroup-matrix')) return false;
+  const { subgroupMatrixConfigs = [] } = adapterInfo as {
+    readonly subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig>;
+  };
+  return [...subgroupMatrixConfigs].some(
+    ({ componentType, resultComponentType, M, N, K }) =>
+      componentType === 'f16' && resultComponentType === 'f32' && M === 16 && N === 16 && K === 16,
+  );
 }
 
 /** Weaker limits take the place of the device's; stronger ones it could not keep. */

@@ -5,10 +5,12 @@ import { type MatmulPrecision, matmulPrecision } from './precision.ts';
 import {
   type AdapterDescription,
   Device,
+  type DeviceOptions,
   requestPlatformAdapter,
   storedPicks,
   type TunedPicks,
 } from './runtime/index.ts';
+import { subgroupMatrixWorks } from './subgroup-matrix.ts';
 
 export interface OpenOptions {
   /** A name or part of one, or `swiftshader`, `lavapipe`, `hardware`, `software`. Default: LUA_WEBGPU_ADAPTER, else the best. */
@@ -30,6 +32,11 @@ export interface OpenOptions {
   readonly foldAt?: number;
   /** Whether products may round float32 operands to float16. Default: LUA_WEBGPU_MATMUL_PRECISION, else `highest`. */
   readonly float32MatmulPrecision?: MatmulPrecision;
+  /**
+   * Whether products that may be rounded to float16 may also go through Dawn's experimental subgroup matrices (tensor cores), where
+   * the device has them and they pass a test as it is opened. Default: whether LUA_WEBGPU_SUBGROUP_MATRIX is 1.
+   */
+  readonly subgroupMatrix?: boolean;
   /** Kernel variants by family, `{ matmul: 'tiled' }`. Default: LUA_WEBGPU_KERNEL. */
   readonly force?: Readonly<Record<string, string>>;
   /**
@@ -47,6 +54,10 @@ export interface OpenOptions {
 }
 
 const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+/** Unknown to the types. */
+const experimentalFeatures = [
+  'chromium-experimental-subgroup-matrix',
+] as unknown as readonly GPUFeatureName[];
 
 /**
  * Opens a GPU device.
@@ -58,27 +69,53 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
   const checks = globalThis.process?.env?.LUA_WEBGPU_CHECK === '1';
   const portable = options.featureLevel === 'compatibility';
   const force = options.force ?? parseForced(globalThis.process?.env?.LUA_WEBGPU_KERNEL ?? '');
-  const precision = matmulPrecision(options.float32MatmulPrecision);
+  const halfProducts = matmulPrecision(options.float32MatmulPrecision) === 'medium';
   checkForced(options.force ? 'force' : 'LUA_WEBGPU_KERNEL', force);
-  const { gpu, description } = await acquire(options, portable);
-  const software = description.kind === 'software';
-  return new Device(gpu, {
-    adapter: description,
-    capabilities: readCapabilities(gpu, {
-      software,
-      portable,
-      halfProducts: precision === 'medium',
-      limits: options.limits,
-    }),
-    maxPooledBytes: options.maxPooledBytes ?? 512 * 2 ** 20,
-    budgetBytes: options.budgetBytes ?? Number.POSITIVE_INFINITY,
-    poison: options.poison ?? false,
-    onLeak: options.onLeak ?? (checks ? (line) => console.warn(line) : undefined),
-    foldAt: options.foldAt,
-    force: new Map(Object.entries(force)),
-    tuned: await tunedPicks(options, description),
-    owned: options.device === undefined,
+  const experimental =
+    halfProducts &&
+    (options.subgroupMatrix ?? globalThis.process?.env?.LUA_WEBGPU_SUBGROUP_MATRIX === '1') &&
+    !portable;
+  const { gpu, description } = await acquire(options, portable, experimental);
+  return await withTestedMatrices(
+    gpu,
+    {
+      adapter: description,
+      capabilities: readCapabilities(gpu, {
+        software: description.kind === 'software',
+        portable,
+        halfProducts,
+        subgroupMatrix: experimental,
+        limits: options.limits,
+      }),
+      maxPooledBytes: options.maxPooledBytes ?? 512 * 2 ** 20,
+      budgetBytes: options.budgetBytes ?? Number.POSITIVE_INFINITY,
+      poison: options.poison ?? false,
+      onLeak: options.onLeak ?? (checks ? (line) => console.warn(line) : undefined),
+      foldAt: options.foldAt,
+      force: new Map(Object.entries(force)),
+      tuned: await tunedPicks(options, description),
+      owned: options.device === undefined,
+    },
+    options.onNotice,
+  );
+}
+
+/** The device; without subgroup matrices where what they compute is not what it should be. */
+async function withTestedMatrices(
+  gpu: GPUDevice,
+  options: DeviceOptions,
+  onNotice: OpenOptions['onNotice'],
+): Promise<Device> {
+  const { capabilities, adapter } = options;
+  if (!capabilities.subgroupMatrix) return new Device(gpu, options);
+  using trial = new Device(gpu, {
+    ...options,
+    force: new Map([['matmul', 'subgroup-matrix']]),
+    owned: false,
   });
+  if (await subgroupMatrixWorks(trial)) return new Device(gpu, options);
+  onNotice?.(`lua-webgpu: subgroup matrices do not pass their test on ${adapter.name}; products do without.`);
+  return new Device(gpu, { ...options, capabilities: { ...capabilities, subgroupMatrix: false } });
 }
 
 async function tunedPicks({ tuned }: OpenOptions, adapter: AdapterDescription): Promise<TunedPicks> {
@@ -90,6 +127,7 @@ async function tunedPicks({ tuned }: OpenOptions, adapter: AdapterDescription): 
 async function acquire(
   options: OpenOptions,
   portable: boolean,
+  experimental: boolean,
 ): Promise<{ gpu: GPUDevice; description: AdapterDescription }> {
   if (options.device) {
     const { adapterInfo: info } = options.device;
@@ -107,12 +145,14 @@ async function acquire(
     name: options.adapter,
     featureLevel: options.featureLevel,
     powerPreference: options.powerPreference,
+    experimental,
   });
   options.onNotice?.(notice);
+  const wanted = experimental ? [...optionalFeatures, ...experimentalFeatures] : optionalFeatures;
   try {
     const gpu = await adapter.requestDevice({
       label: 'lua-webgpu',
-      requiredFeatures: portable ? [] : optionalFeatures.filter((feature) => adapter.features.has(feature)),
+      requiredFeatures: portable ? [] : wanted.filter((feature) => adapter.features.has(feature)),
       requiredLimits: portable ? {} : maximumLimits(adapter),
     });
     return { gpu, description };

@@ -6,6 +6,7 @@ import {
   type MatmulShape,
   matmulFamily,
   openDevice,
+  type Variant,
 } from '@lua-webgpu/kernels';
 import { conv2d, matmul, matmulTransposed, openScope, type Scope, type Tensor } from '@lua-webgpu/tensor';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
@@ -36,18 +37,23 @@ describe('the variant of a product', () => {
     const capabilities = { software, subgroupSize: 8 } as Capabilities;
     const variants =
       matmulFamily.prefer?.(matmulFamily.variants, capabilities, { ...shape, ...changed }) ?? [];
-    return variants.map(({ name }) => name).slice(0, 3);
+    return variants.map(({ name }) => name).slice(0, 4);
   };
 
   it('is by tiles in workgroup memory on hardware, smaller ones where there are few, f16 where it is allowed', () => {
-    expect(order({}, false)).toEqual(['shared-half', 'shared', 'subgroup']);
-    expect(order({ rows: 4096 }, false)).toEqual(['shared-32-half', 'shared-32', 'shared-half']);
-    expect(order({ n: 28 }, false)).toEqual(['subgroup', 'subgroup-32', 'tiled']);
+    expect(order({}, false)).toEqual(['subgroup-matrix', 'shared-half', 'shared', 'subgroup']);
+    expect(order({ rows: 4096 }, false)).toEqual([
+      'subgroup-matrix',
+      'shared-32-half',
+      'shared-32',
+      'shared-half',
+    ]);
+    expect(order({ n: 28 }, false)).toEqual(['subgroup', 'subgroup-32', 'tiled', 'scalar']);
   });
 
   it('is by subgroups on software', () => {
-    expect(order({}, true)).toEqual(['subgroup-32', 'subgroup', 'tiled']);
-    expect(order({ rows: 64 }, true)).toEqual(['subgroup', 'subgroup-32', 'tiled']);
+    expect(order({}, true)).toEqual(['subgroup-32', 'subgroup', 'tiled', 'scalar']);
+    expect(order({ rows: 64 }, true)).toEqual(['subgroup', 'subgroup-32', 'tiled', 'scalar']);
   });
 });
 
@@ -102,38 +108,47 @@ function between(scope: Scope, dims: number[], fraction: number): Tensor {
   );
 }
 
-const runs: Record<string, { family: string; run: (scope: Scope, fraction: number) => Tensor }> = {
+/** The variants of a family that round operands, with what a pipeline of each takes. */
+const halves = <Shape>(variants: readonly Variant<Shape>[], of: Shape) =>
+  variants
+    .filter(({ roundsToHalf }) => roundsToHalf)
+    .map(({ name, kernel, constants }) => ({ name, kernel, constants: constants(of) }));
+const ofMatmul = { family: 'matmul', variants: halves(matmulFamily.variants, shape) };
+const ofConv2d = {
+  family: 'conv2d',
+  variants: halves(conv2dFamily.variants, { ...convolution, bias: false, activation: { kind: 'none' } }),
+};
+
+const runs: Record<string, typeof ofMatmul & { run: (scope: Scope, fraction: number) => Tensor }> = {
   'a product': {
-    family: 'matmul',
+    ...ofMatmul,
     run: (scope, fraction) =>
       matmul(between(scope, [70, 300], fraction), between(scope, [300, 72], fraction)),
   },
   'a product with a transposed matrix': {
-    family: 'matmul',
+    ...ofMatmul,
     run: (scope, fraction) =>
       matmulTransposed(between(scope, [70, 300], fraction), between(scope, [72, 300], fraction)),
   },
   'a convolution': {
-    family: 'conv2d',
+    ...ofConv2d,
     run: (scope, fraction) =>
       conv2d(between(scope, [1, 9, 8, 20], fraction), between(scope, [3, 3, 20, 72], fraction), {
         padding: 1,
       }),
   },
 };
-const variants = (family: string) =>
-  (family === 'matmul' ? matmulFamily : conv2dFamily).variants.filter(({ roundsToHalf }) => roundsToHalf);
-
 for (const adapter of await adapterCases()) {
   describe(`products of float16 on ${adapter.label}`, () => {
     const devices = new DeviceSet(adapter);
     afterAll(() => devices.close());
 
-    for (const [name, { family, run }] of Object.entries(runs)) {
-      for (const variant of variants(family).map((each) => each.name)) {
+    for (const [name, { family, variants, run }] of Object.entries(runs)) {
+      for (const { name: variant, kernel, constants } of variants) {
         it(`${name} by ${variant} rounds its operands, not its sums`, async ({ skip }) => {
           const exact = await devices.open();
-          if (!exact.capabilities.f16) skip('the device has no shader-f16');
+          const reason = exact.unsupported(kernel, constants);
+          if (reason) skip(reason);
           const device = await devices.open({
             force: { [family]: variant },
             float32MatmulPrecision: 'medium',

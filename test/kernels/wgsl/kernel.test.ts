@@ -31,6 +31,7 @@ const capabilities: Capabilities = {
   subgroupSize: 8,
   f16: false,
   halfProducts: false,
+  subgroupMatrix: false,
   immediateBytes: 64,
   software: true,
   limits: {

@@ -63,7 +63,7 @@ function preferSubgroupRows<V extends { readonly name: string }>(
 const fewWorkgroups = 512;
 
 /**
- * Variants with tiles in workgroup memory in front, f16 first (where that is not allowed, it is refused), where the columns fill
+ * Variants with tiles in workgroup memory in front, f16 first (where that is not allowed, they are refused), where the columns fill
  * half of a tile. By reckoning, not by measurement: `tune` measures.
  */
 function preferSharedTiles<V extends { readonly name: string }>(
@@ -74,7 +74,7 @@ function preferSharedTiles<V extends { readonly name: string }>(
   if (2 * columns < sharedColumns) return variants;
   const few = Math.ceil(rows / 64) * Math.ceil(columns / sharedColumns) < fewWorkgroups;
   const tiles = ['shared-half', 'shared'];
-  const order = few ? ['shared-32-half', 'shared-32', ...tiles] : tiles;
+  const order = ['subgroup-matrix', ...(few ? ['shared-32-half', 'shared-32'] : []), ...tiles];
   const rank = ({ name }: V) => (order.includes(name) ? order.indexOf(name) : order.length);
   return variants.toSorted((a, b) => rank(a) - rank(b));
 }

@@ -129,6 +129,21 @@ export const matmulSharedHalf = defineKernel({
   features: ['shader-f16'],
 });
 
+export const matmulSubgroupMatrix = defineKernel({
+  name: 'matmul/subgroup-matrix',
+  source: shaders['matmul/subgroup-matrix.wgsl'],
+  libraries: vectorLibraries,
+  constants,
+  features: ['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix'],
+  subgroupSize: 32,
+  bindings: vectorBindings,
+  params: vectorParams,
+  workgroup: () => [128, 1, 1],
+  workgroupBytes: () => 2 * 2 * 64 * 32 + 4 * 4 * 16 * 16,
+  grid: ({ rows, n4 }) => [Math.ceil(n4 / 16), Math.ceil(rows / 64), 1],
+  cost: vectorCost,
+});
+
 export const matmulScalar = defineKernel({
   name: 'matmul/scalar',
   source: shaders['matmul/scalar.wgsl'],
@@ -187,6 +202,14 @@ export const matmulFamily: Family<MatmulShape, MatmulVariant> = {
       roundsToHalf: half,
       params: vectorParamsOf,
     })),
+    {
+      name: 'subgroup-matrix',
+      kernel: matmulSubgroupMatrix,
+      constants: constantsOf,
+      refuses: needsVectors,
+      roundsToHalf: true,
+      params: vectorParamsOf,
+    },
   ],
   prefer: (variants, capabilities, { rows, n }) => preferProduct(variants, capabilities, rows, n),
 };

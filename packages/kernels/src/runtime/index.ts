@@ -2,7 +2,7 @@ export { listAdapters, requestPlatformAdapter, storedPicks, storePicks } from '#
 export { type Band, bandRange, rowBands } from './bands.ts';
 export { type BufferRange, GpuBuffer } from './buffer.ts';
 export type { Capture, CaptureOptions, ReplayParams } from './capture.ts';
-export { Device } from './device.ts';
+export { Device, type DeviceOptions } from './device.ts';
 export type { Dispatch } from './dispatcher.ts';
 export { type Family, pick, refusal, type Variant } from './family.ts';
 export { type GpuPass, type KernelTime, timeByKernel } from './gpu-timer.ts';

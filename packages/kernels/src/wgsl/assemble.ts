@@ -38,6 +38,9 @@ function preludeOf(kernel: AnyKernel, constants: Constants, immediates: boolean)
   const lines: string[] = [];
   if (kernel.features?.includes('subgroups')) lines.push('enable subgroups;');
   if (kernel.features?.includes('shader-f16')) lines.push('enable f16;');
+  if (kernel.features?.includes('chromium-experimental-subgroup-matrix')) {
+    lines.push('enable chromium_experimental_subgroup_matrix;');
+  }
   for (const [name, value] of Object.entries(constants)) {
     lines.push(
       typeof value === 'boolean' ? `const ${name}: bool = ${value};` : `const ${name}: u32 = ${value}u;`,

@@ -31,7 +31,7 @@ export interface KernelSpec<B extends Record<string, Binding>, P extends Record<
   readonly libraries?: Readonly<Record<string, string>>;
   /** Every value that each constant can take; booleans may also be used in `#if ${NAME}`. Integers become u32. */
   readonly constants?: Readonly<Record<string, readonly (boolean | number)[]>>;
-  readonly features?: readonly ('subgroups' | 'shader-f16')[];
+  readonly features?: readonly ('subgroups' | 'shader-f16' | 'chromium-experimental-subgroup-matrix')[];
   /** The one size of subgroups that the kernel, with the `subgroups` feature, is written for. */
   readonly subgroupSize?: number;
   readonly bindings: B;
@@ -161,6 +161,9 @@ export function unsupported(
     return `needs subgroups of ${kernel.subgroupSize}, the device has ${capabilities.subgroupSize}`;
   }
   if (kernel.features?.includes('shader-f16') && !capabilities.f16) return 'needs shader-f16';
+  if (kernel.features?.includes('chromium-experimental-subgroup-matrix') && !capabilities.subgroupMatrix) {
+    return 'needs subgroup matrices, which openDevice({ subgroupMatrix: true }) asks for';
+  }
   const { limits } = capabilities;
   const buffers = activeBindings(kernel, constants).length;
   if (buffers > limits.maxStorageBuffersPerShaderStage) {

@@ -20,12 +20,15 @@ export interface DriverSource {
  * The project's one piece of module-level state. The process aborts when an object that Dawn's `create()`
  * returned is collected while one of its devices lives, and a device does not keep it alive; nor does Dawn keep
  * a library that was loaded for it. Both are therefore held for as long as the process (or worker) runs. An
- * instance looks for drivers once, so there is one for each source and adapter name, not one for each call.
+ * instance looks for drivers once, so there is one for each source, adapter name and set of options, not one for each call.
  */
 const held = { instances: new Map<string, GPU>(), libraries: new Map<string, unknown>() };
 
 /** With quantisation on, timestamps are multiples of 65 µs. Immediates need no option (Dawn of webgpu 0.6.2). */
 const OPTIONS = ['disable-dawn-features=timestamp_quantization'];
+
+/** Without it, an adapter hides its experimental extensions. */
+const EXPERIMENTAL = ['enable-dawn-features=allow_unsafe_apis'];
 
 /** Dawn has no call that lists adapters, but it lists them in the error for a name that none of them has. */
 const NO_ADAPTER_HAS_THIS_NAME = 'lua-webgpu: list the adapters';
@@ -69,18 +72,23 @@ function defineGlobals(globals: object): void {
   }
 }
 
-function instance(dawn: DawnModule, source: DriverSource, adapterName: string): GPU {
-  const key = `${source.origin}: ${adapterName}`;
+function instance(
+  dawn: DawnModule,
+  source: DriverSource,
+  adapterName: string,
+  { experimental = false }: AdapterRequest,
+): GPU {
+  const key = `${source.origin}: ${adapterName}${experimental ? ', experimental' : ''}`;
   const existing = held.instances.get(key);
   if (existing !== undefined) return existing;
-  const created = dawn.create([...OPTIONS, `adapter=${adapterName}`]);
+  const created = dawn.create([...OPTIONS, ...(experimental ? EXPERIMENTAL : []), `adapter=${adapterName}`]);
   held.instances.set(key, created);
   return created;
 }
 
 /** Asks the instance for an adapter. Dawn reads the environment before the call returns, not later. */
 function request(dawn: DawnModule, source: DriverSource, adapterName: string, wish: AdapterRequest) {
-  const gpu = instance(dawn, source, adapterName);
+  const gpu = instance(dawn, source, adapterName, wish);
   return withEnvironment(source.environment, () =>
     gpu.requestAdapter({
       featureLevel: wish.featureLevel ?? 'core',

@@ -16,6 +16,8 @@ export interface AdapterRequest {
   featureLevel?: 'core' | 'compatibility' | undefined;
   /** Which of several GPUs. Default: `high-performance`, because this library has nothing to do but compute. */
   powerPreference?: GPUPowerPreference | undefined;
+  /** With what the implementation calls unsafe: extensions that are experiments. A browser decides that by a flag of its own. */
+  experimental?: boolean | undefined;
 }
 
 /** An adapter in words, stable enough to be printed, compared and stored beside a measurement. */
