@@ -25,62 +25,26 @@ fn main(
   // Where lanes does not divide the workgroup, the invocations left over write nothing.
   let channel = select(params.cout4, group.x * params.lanes + local % params.lanes, tile < tiles);
   let first_pixel = ((group.z * groups.y + group.y) * tiles + tile) * PIXELS;
-  let p0 = pixel_at(first_pixel);
-  let p1 = pixel_at(first_pixel + 1u);
-  let p2 = pixel_at(first_pixel + 2u);
-  let p3 = pixel_at(first_pixel + 3u);
-  let p4 = pixel_at(first_pixel + 4u);
-  let p5 = pixel_at(first_pixel + 5u);
-  let p6 = pixel_at(first_pixel + 6u);
-  let p7 = pixel_at(first_pixel + 7u);
+  var pixels: array<Pixel, PIXELS>;
+  #repeat (n < 8) pixels[n] = pixel_at(first_pixel + n);
 
-  var r0 = vec4f(); var r1 = vec4f(); var r2 = vec4f(); var r3 = vec4f();
-  var r4 = vec4f(); var r5 = vec4f(); var r6 = vec4f(); var r7 = vec4f();
+  var sums: array<vec4f, PIXELS>;
 
   var weight_at = channel;
   for (var ky = 0u; ky < params.kernel_height; ky++) {
     for (var kx = 0u; kx < params.kernel_width; kx++) {
-      let t0 = tap_of(p0, ky, kx);
-      let t1 = tap_of(p1, ky, kx);
-      let t2 = tap_of(p2, ky, kx);
-      let t3 = tap_of(p3, ky, kx);
-      let t4 = tap_of(p4, ky, kx);
-      let t5 = tap_of(p5, ky, kx);
-      let t6 = tap_of(p6, ky, kx);
-      let t7 = tap_of(p7, ky, kx);
+      var taps: array<Tap, PIXELS>;
+      #repeat (n < 8) taps[n] = tap_of(pixels[n], ky, kx);
       for (var c = 0u; c < params.cin4; c++) {
         let w0 = weight[weight_at];
         let w1 = weight[weight_at + params.cout4];
         let w2 = weight[weight_at + 2u * params.cout4];
         let w3 = weight[weight_at + 3u * params.cout4];
         weight_at += 4u * params.cout4;
-
-        let v0 = select(vec4f(), x[t0.at + c], t0.inside);
-        r0 += v0.x * w0 + v0.y * w1 + v0.z * w2 + v0.w * w3;
-        let v1 = select(vec4f(), x[t1.at + c], t1.inside);
-        r1 += v1.x * w0 + v1.y * w1 + v1.z * w2 + v1.w * w3;
-        let v2 = select(vec4f(), x[t2.at + c], t2.inside);
-        r2 += v2.x * w0 + v2.y * w1 + v2.z * w2 + v2.w * w3;
-        let v3 = select(vec4f(), x[t3.at + c], t3.inside);
-        r3 += v3.x * w0 + v3.y * w1 + v3.z * w2 + v3.w * w3;
-        let v4 = select(vec4f(), x[t4.at + c], t4.inside);
-        r4 += v4.x * w0 + v4.y * w1 + v4.z * w2 + v4.w * w3;
-        let v5 = select(vec4f(), x[t5.at + c], t5.inside);
-        r5 += v5.x * w0 + v5.y * w1 + v5.z * w2 + v5.w * w3;
-        let v6 = select(vec4f(), x[t6.at + c], t6.inside);
-        r6 += v6.x * w0 + v6.y * w1 + v6.z * w2 + v6.w * w3;
-        let v7 = select(vec4f(), x[t7.at + c], t7.inside);
-        r7 += v7.x * w0 + v7.y * w1 + v7.z * w2 + v7.w * w3;
+        #repeat (n < 8) sums[n] += combine(select(vec4f(), x[taps[n].at + c], taps[n].inside), w0, w1, w2, w3);
       }
     }
   }
 
-  store(first_pixel, channel, r0);
-  store(first_pixel + 1u, channel, r1);
-  store(first_pixel + 2u, channel, r2);
-  store(first_pixel + 3u, channel, r3);
-  store(first_pixel + 4u, channel, r4);
-  store(first_pixel + 5u, channel, r5);
-  store(first_pixel + 6u, channel, r6);
-  store(first_pixel + 7u, channel, r7);
+  #repeat (n < 8) store(first_pixel + n, channel, sums[n]);
 }
