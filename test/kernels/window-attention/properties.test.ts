@@ -18,7 +18,7 @@ const problem = fc
     offset: fc.nat(),
     // Few values, because each is a pipeline to compile.
     headDim: fc.constantFrom(3, 4, 8),
-    variant: fc.constantFrom('subgroup', 'tiled', 'scalar'),
+    variant: fc.constantFrom('subgroup', 'tiled', 'shared', 'scalar'),
   })
   .map(({ offset, ...rest }) => ({ ...rest, shift: offset % rest.window }));
 
@@ -64,16 +64,16 @@ for (const adapter of await adapterCases()) {
       );
     });
 
-    for (const variant of ['subgroup', 'tiled', 'scalar']) {
+    for (const variant of ['subgroup', 'tiled', 'shared', 'scalar']) {
       it(`by ${variant} hands on what is not finite`, async ({ skip }) => {
         const device = await devices.open({ force: { 'window-attention': variant } });
         if (variant === 'subgroup' && device.capabilities.subgroupSize === undefined) skip('no subgroups');
         const attributes = { heads: 1, window: 4, shift: 0, scale: 0.5 };
         for (const part of [0, 1, 2]) {
           using scope = openScope(device);
-          const values = Float32Array.from(seededValues(part, 16 * 12));
-          values[5 * 12 + 4 * part + 2] = Number.NaN;
-          const qkv = scope.tensor(values, [1, 4, 4, 12]);
+          const values = Float32Array.from(seededValues(part, 16 * 24));
+          values[5 * 24 + 8 * part + 2] = Number.NaN;
+          const qkv = scope.tensor(values, [1, 4, 4, 24]);
           const actual = await windowAttention(
             qkv,
             scope.tensor(new Float32Array(49), [49, 1]),
@@ -84,7 +84,7 @@ for (const adapter of await adapterCases()) {
             (i) => i >= 0,
           );
           const all = Array.from(actual, (_, i) => i);
-          const expected = [all.slice(20, 24), all, all.filter((i) => i % 4 === 2)][part];
+          const expected = [all.slice(40, 48), all, all.filter((i) => i % 8 === 2)][part];
           expect(spoilt).toEqual(expected);
         }
       });

@@ -1,6 +1,6 @@
 import { reduce } from '../reduce/index.ts';
 import { type Device, type Family, type GpuBuffer, pick, type Variant } from '../runtime/index.ts';
-import { preferSmallSubgroups, type WindowAttentionShape } from '../window-attention/index.ts';
+import { preferForAttention, type WindowAttentionShape } from '../window-attention/index.ts';
 import {
   diagonalSums,
   headDims4,
@@ -94,13 +94,13 @@ export const windowAttentionStatisticsFamily: Family<WindowAttentionStatisticsSh
 export const windowAttentionQueryFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-query-gradient',
   variants: [subgroup(querySubgroup), tiled(queryTiled), scalar(queryScalar)],
-  prefer: preferSmallSubgroups,
+  prefer: preferForAttention,
 };
 
 export const windowAttentionKeyFamily: Family<WindowAttentionShape> = {
   name: 'window-attention-key-gradient',
   variants: [subgroup(keySubgroup), tiled(keyTiled), scalar(keyScalar)],
-  prefer: preferSmallSubgroups,
+  prefer: preferForAttention,
 };
 
 interface TableVariant extends PerToken {

@@ -1,3 +1,4 @@
+import type { Capabilities } from '../capabilities.ts';
 import { AllocationError } from '../errors.ts';
 import { type Rows, rowsRange } from '../image-bands/index.ts';
 import { type Device, type Family, type GpuBuffer, pick, type Variant } from '../runtime/index.ts';
@@ -21,6 +22,8 @@ export interface WindowAttentionBuffers {
 /** The largest window: the shaders' arithmetic on token numbers is exact below 256 tokens. */
 export const maxAttentionWindow = 16;
 const headDims4 = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16];
+/** Those of the presets: each takes seconds to compile. */
+const sharedHeadDims4 = [2, 3, 8];
 const none = 0xffff_ffff;
 
 const params = {
@@ -95,6 +98,20 @@ export const windowAttentionTiled = defineKernel({
   cost,
 });
 
+export const windowAttentionShared = defineKernel({
+  name: 'window-attention/shared',
+  source: shaders['window-attention/shared.wgsl'],
+  libraries,
+  constants: { HEAD_DIM_4: sharedHeadDims4, ...logSums },
+  bindings: vectorBindings,
+  params,
+  workgroup: () => [32, 1, 1],
+  workgroupBytes: ({ HEAD_DIM_4 }) => 64 * (2 * 16 * Number(HEAD_DIM_4) + 8),
+  grid: (sizes) => foldGrid(sizes.windows * sizes.heads * Math.ceil(tokensOf(sizes) / 64)),
+  check: checkVectors,
+  cost,
+});
+
 export const windowAttentionScalar = defineKernel({
   name: 'window-attention/scalar',
   source: shaders['window-attention/scalar.wgsl'],
@@ -108,25 +125,31 @@ export const windowAttentionScalar = defineKernel({
   cost,
 });
 
-const needsVectors = ({ headDim }: WindowAttentionShape) =>
-  headDims4.includes(headDim / 4)
-    ? undefined
-    : `takes head dimensions of ${headDims4.map((d) => 4 * d).join(', ')}`;
+const takes =
+  (quarters: readonly number[]) =>
+  ({ headDim }: WindowAttentionShape) =>
+    quarters.includes(headDim / 4)
+      ? undefined
+      : `takes head dimensions of ${quarters.map((d) => 4 * d).join(', ')}`;
+const needsVectors = takes(headDims4);
 
 const noSums = { LOG_SUMS: false };
 
 type WindowAttentionVariant = Variant<WindowAttentionShape> & { readonly elementBytes: 4 | 16 };
 
 /**
- * A workgroup of a subgroup variant takes 4 tokens per lane: with 32 lanes most of it would be idle in a window of 64
- * tokens, and a hardware GPU serves the loads that it saves from its cache.
+ * Variants in the order to try them. A workgroup of a subgroup variant takes 4 tokens per lane: with 32 lanes most of it would be
+ * idle in a window of 64 tokens. Hardware comes by workgroup memory cheaply, software does not.
  */
-export function preferSmallSubgroups<V extends { readonly name: string }>(
+export function preferForAttention<V extends { readonly name: string }>(
   variants: readonly V[],
-  { subgroupSize = 0 }: { readonly subgroupSize?: number | undefined },
+  { software, subgroupSize = 0 }: Pick<Capabilities, 'software' | 'subgroupSize'>,
 ): readonly V[] {
-  const rank = ({ name }: V) => ['tiled', 'subgroup', 'scalar'].indexOf(name);
-  return subgroupSize <= 8 ? variants : variants.toSorted((a, b) => rank(a) - rank(b));
+  const order = software
+    ? ['tiled', 'subgroup', 'scalar', 'shared']
+    : ['shared', 'tiled', 'subgroup', 'scalar'];
+  const rank = ({ name }: V) => order.indexOf(name);
+  return software && subgroupSize <= 8 ? variants : variants.toSorted((a, b) => rank(a) - rank(b));
 }
 
 export const windowAttentionFamily: Family<WindowAttentionShape, WindowAttentionVariant> = {
@@ -147,8 +170,15 @@ export const windowAttentionFamily: Family<WindowAttentionShape, WindowAttention
       elementBytes: 16,
     },
     { name: 'scalar', kernel: windowAttentionScalar, constants: () => noSums, elementBytes: 4 },
+    {
+      name: 'shared',
+      kernel: windowAttentionShared,
+      constants: ({ headDim }) => ({ HEAD_DIM_4: headDim / 4, ...noSums }),
+      refuses: takes(sharedHeadDims4),
+      elementBytes: 16,
+    },
   ],
-  prefer: preferSmallSubgroups,
+  prefer: preferForAttention,
 };
 
 /**
