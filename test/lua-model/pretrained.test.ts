@@ -16,7 +16,7 @@ import {
   pretrainedDecoder,
   pretrainedEntry,
   pretrainedNames,
-  pretrainedNetwork,
+  pretrainedNetworks,
   pretrainedUrl,
 } from '@lua-webgpu/lua-model';
 import { parseTensorFile } from '@lua-webgpu/tensor';
@@ -34,7 +34,7 @@ afterAll(() => {
 
 const pathOf = (name: PretrainedName) => fileURLToPath(pretrainedUrl(name));
 const ofKind = (kind: string) => pretrainedNames.filter((name) => pretrainedEntry(name).kind === kind);
-const networks = ofKind('lua').map(pretrainedNetwork);
+const networks = pretrainedNetworks;
 const decoders = ofKind('decoder').map(pretrainedDecoder);
 
 describe('the weights that come with the package', () => {
@@ -58,6 +58,7 @@ describe('the weights that come with the package', () => {
       expect(Buffer.compare(bytes, expected.get(name)?.bytes ?? new Uint8Array()), name).toBe(0);
     }
     expect(model.config.heads.map(({ scale }) => scale)).toEqual([2, 4]);
+    expect(model.config.in_chans).toBe({ flux: 16, sd3: 16, sdxl: 4 }[pretrainedEntry(name).profile]);
   });
 
   it.each(decoders)('%s is a decoder of its profile', async (name) => {

@@ -47,7 +47,9 @@ it('the packed packages install, compile and run in an empty TypeScript project'
     'dist/examples/raccoon.jpg',
     'dist/examples/sources.json',
   ]);
-  expect(shipped).toContain('pretrained/flux-small.safetensors');
+  for (const name of ['flux-small', 'sdxl-small', 'sd3-small', 'flux-tiny-decoder']) {
+    expect(shipped).toContain(`pretrained/${name}.safetensors`);
+  }
   writeFileSync(
     join(project, 'package.json'),
     JSON.stringify({ name: 'consumer', private: true, type: 'module' }),

@@ -35,6 +35,13 @@ export function forcings(op: AnyOp): Forcing[] {
   return [{}, ...forced];
 }
 
+/** Whether what is forced asks for something that a device may lack or not allow. */
+export const isOptional = (force: Forcing): boolean =>
+  Object.entries(force).some(([family, name]) => {
+    const variant = byName.get(family)?.variants.find((each) => each.name === name);
+    return variant?.roundsToHalf === true || (variant?.kernel.features?.length ?? 0) > 0;
+  });
+
 /** An op's name and what is forced, for messages. */
 export const labelOf = (op: AnyOp, force: Forcing): string =>
   [op.name, ...Object.entries(force).map(([family, variant]) => `by ${family}:${variant}`)].join(' ');

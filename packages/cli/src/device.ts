@@ -2,7 +2,7 @@ import { type Device, type OpenOptions, openDevice } from '@lua-webgpu/kernels';
 import type { CommandContext } from './command.ts';
 import type { Phase } from './trace.ts';
 
-/** What needs float32 throughout: gradients, of which many are too small for float16, and the self-test. */
+/** What needs float32 throughout: gradients, of which many are too small for float16, the self-test, and picks that all commands use. */
 export const exact = { float32MatmulPrecision: 'highest' } as const;
 
 /** Opens the adapter, lets `use` work with it and destroys the device whatever comes of that. */

@@ -15,6 +15,7 @@ import {
   presetNames,
   pretrainedEntry,
   pretrainedNetwork,
+  pretrainedNetworks,
 } from '@lua-webgpu/lua-model';
 import { sha256OfFile } from '@lua-webgpu/tensor';
 import { UsageError } from './errors.ts';
@@ -58,7 +59,7 @@ export function checkModelOptions({ weights, config, preset: name }: ModelSource
     throw new UsageError(
       'usage-model',
       'nothing says which model to use',
-      `Pass --weights FILE (.safetensors or .pth) or --weights flux-small; or, to try things out with an untrained model, --preset ${presetNames.join('|')}.`,
+      `Pass --weights FILE (.safetensors or .pth) or --weights ${pretrainedNetworks.join('|')}; or, to try things out with an untrained model, --preset ${presetNames.join('|')}.`,
     );
   }
 }

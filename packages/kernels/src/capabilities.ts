@@ -5,7 +5,7 @@ export interface Capabilities {
   /** Lanes of a subgroup where the adapter promises one size, else undefined. */
   readonly subgroupSize: number | undefined;
   readonly f16: boolean;
-  /** Whether products may round their operands to float16; sums are float32 always. */
+  /** Whether products may round their operands to float16, which the opener of a device allows; sums are float32 always. */
   readonly halfProducts: boolean;
   /** Whether products may go through subgroup matrices: 16 × 16 × 16 of float16, summed in float32. */
   readonly subgroupMatrix: boolean;
@@ -59,15 +59,17 @@ export function readCapabilities(
   const info = device.adapterInfo;
   const hasSubgroups = !portable && device.features.has('subgroups');
   const fixedSize = info !== undefined && info.subgroupMinSize === info.subgroupMaxSize;
+  const subgroupSize = hasSubgroups && fixedSize ? info.subgroupMaxSize : undefined;
+  const f16 = !portable && device.features.has('shader-f16');
   const reported = device.limits as unknown as Record<string, number>;
   const limits = Object.fromEntries(
     limitNames.map((name) => [name, reported[name] ?? 0]),
   ) as unknown as Limits;
   return {
-    subgroupSize: hasSubgroups && fixedSize ? info.subgroupMaxSize : undefined,
-    f16: !portable && device.features.has('shader-f16'),
+    subgroupSize,
+    f16,
     halfProducts,
-    subgroupMatrix: !portable && subgroupMatrix && hasSubgroupMatrix(device),
+    subgroupMatrix: subgroupMatrix && !portable && f16 && subgroupSize === 32 && hasSubgroupMatrix(device),
     immediateBytes: portable ? 0 : (reported.maxImmediateSize ?? 0),
     software,
     limits: lowered(limits, options.limits ?? {}),

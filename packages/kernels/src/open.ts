@@ -1,5 +1,5 @@
 import { type Limits, readCapabilities } from './capabilities.ts';
-import { AdapterError } from './errors.ts';
+import { AdapterError, DeviceLostError } from './errors.ts';
 import { checkForced, parseForced } from './forced.ts';
 import { type MatmulPrecision, matmulPrecision } from './precision.ts';
 import {
@@ -10,7 +10,7 @@ import {
   storedPicks,
   type TunedPicks,
 } from './runtime/index.ts';
-import { subgroupMatrixWorks } from './subgroup-matrix.ts';
+import { subgroupMatrixFault } from './subgroup-matrix-trial.ts';
 
 export interface OpenOptions {
   /** A name or part of one, or `swiftshader`, `lavapipe`, `hardware`, `software`. Default: LUA_WEBGPU_ADAPTER, else the best. */
@@ -41,7 +41,7 @@ export interface OpenOptions {
   readonly force?: Readonly<Record<string, string>>;
   /**
    * Kernel variants by family and shape, as `tune` returns them; false for none. Default: what `lua-webgpu tune` stored for
-   * the adapter, unless LUA_WEBGPU_TUNED is 0.
+   * the adapter, unless LUA_WEBGPU_TUNED is 0 or products may be rounded.
    */
   readonly tuned?: TunedPicks | false;
   /** Receives one line about the adapter in use. */
@@ -76,50 +76,63 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
     (options.subgroupMatrix ?? globalThis.process?.env?.LUA_WEBGPU_SUBGROUP_MATRIX === '1') &&
     !portable;
   const { gpu, description } = await acquire(options, portable, experimental);
-  return await withTestedMatrices(
-    gpu,
-    {
-      adapter: description,
-      capabilities: readCapabilities(gpu, {
-        software: description.kind === 'software',
-        portable,
-        halfProducts,
-        subgroupMatrix: experimental,
-        limits: options.limits,
-      }),
-      maxPooledBytes: options.maxPooledBytes ?? 512 * 2 ** 20,
-      budgetBytes: options.budgetBytes ?? Number.POSITIVE_INFINITY,
-      poison: options.poison ?? false,
-      onLeak: options.onLeak ?? (checks ? (line) => console.warn(line) : undefined),
-      foldAt: options.foldAt,
-      force: new Map(Object.entries(force)),
-      tuned: await tunedPicks(options, description),
-      owned: options.device === undefined,
-    },
-    options.onNotice,
-  );
+  const settings: DeviceOptions = {
+    adapter: description,
+    capabilities: readCapabilities(gpu, {
+      software: description.kind === 'software',
+      portable,
+      halfProducts,
+      subgroupMatrix: experimental,
+      limits: options.limits,
+    }),
+    maxPooledBytes: options.maxPooledBytes ?? 512 * 2 ** 20,
+    budgetBytes: options.budgetBytes ?? Number.POSITIVE_INFINITY,
+    poison: options.poison ?? false,
+    onLeak: options.onLeak ?? (checks ? (line) => console.warn(line) : undefined),
+    foldAt: options.foldAt,
+    force: new Map(Object.entries(force)),
+    tuned: await tunedPicks(options, description, halfProducts),
+    owned: options.device === undefined,
+  };
+  if (!settings.capabilities.subgroupMatrix) return new Device(gpu, settings);
+  try {
+    return await withTestedMatrices(gpu, settings, options.onNotice);
+  } catch (error) {
+    if (!settings.owned) throw error;
+    gpu.destroy();
+    if (error instanceof DeviceLostError) return await openDevice({ ...options, subgroupMatrix: false });
+    throw error;
+  }
 }
 
 /** The device; without subgroup matrices where what they compute is not what it should be. */
 async function withTestedMatrices(
   gpu: GPUDevice,
-  options: DeviceOptions,
+  settings: DeviceOptions,
   onNotice: OpenOptions['onNotice'],
 ): Promise<Device> {
-  const { capabilities, adapter } = options;
-  if (!capabilities.subgroupMatrix) return new Device(gpu, options);
+  const { capabilities, adapter } = settings;
   using trial = new Device(gpu, {
-    ...options,
+    ...settings,
     force: new Map([['matmul', 'subgroup-matrix']]),
     owned: false,
   });
-  if (await subgroupMatrixWorks(trial)) return new Device(gpu, options);
-  onNotice?.(`lua-webgpu: subgroup matrices do not pass their test on ${adapter.name}; products do without.`);
-  return new Device(gpu, { ...options, capabilities: { ...capabilities, subgroupMatrix: false } });
+  const fault = await subgroupMatrixFault(trial);
+  if (fault === undefined) return new Device(gpu, settings);
+  onNotice?.(
+    `lua-webgpu: subgroup matrices do not pass their test on ${adapter.name} (${fault}); products do without.`,
+  );
+  return new Device(gpu, { ...settings, capabilities: { ...capabilities, subgroupMatrix: false } });
 }
 
-async function tunedPicks({ tuned }: OpenOptions, adapter: AdapterDescription): Promise<TunedPicks> {
+async function tunedPicks(
+  { tuned }: OpenOptions,
+  adapter: AdapterDescription,
+  halfProducts: boolean,
+): Promise<TunedPicks> {
   if (tuned !== undefined) return tuned || {};
+  // What is stored was found among variants of float32, and would keep those of float16 out.
+  if (halfProducts) return {};
   if (globalThis.process?.env?.LUA_WEBGPU_TUNED === '0') return {};
   return (await storedPicks(adapter)) ?? {};
 }

@@ -4,9 +4,9 @@ import { KernelError } from './errors.ts';
 const precisions = ['highest', 'medium'] as const;
 
 /**
- * What products and convolutions may do with float32 operands, in the words of `torch.set_float32_matmul_precision`: `medium`
- * lets variants round them to float16 (relative error 2⁻¹¹, infinite past 65,504, nothing below 3e-8) where that is faster. Sums are
- * float32. For inference: many gradients are smaller than that.
+ * What products and convolutions may do with float32 operands, by the name of `torch.set_float32_matmul_precision`: `medium` lets
+ * variants round them to float16 (relative error 2⁻¹¹, infinite past 65,504, perhaps 0 below 6e-5) where that is faster. Sums are
+ * float32. For a network's inference: many gradients are smaller, and a VAE's maps may be larger.
  */
 export type MatmulPrecision = (typeof precisions)[number];
 

@@ -7,6 +7,8 @@ import {
   matmulFamily,
   openDevice,
   type Variant,
+  type WindowAttentionShape,
+  windowAttentionFamily,
 } from '@lua-webgpu/kernels';
 import { conv2d, matmul, matmulTransposed, openScope, type Scope, type Tensor } from '@lua-webgpu/tensor';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
@@ -48,6 +50,8 @@ describe('the variant of a product', () => {
       'shared-32',
       'shared-half',
     ]);
+    expect(order({ k: 4 }, false)).toEqual(['subgroup', 'subgroup-32', 'tiled', 'scalar']);
+    expect(order({ rows: 8 }, false)).toEqual(['subgroup', 'subgroup-32', 'tiled', 'scalar']);
     expect(order({ n: 28 }, false)).toEqual(['subgroup', 'subgroup-32', 'tiled', 'scalar']);
   });
 
@@ -66,7 +70,24 @@ describe('the variant of a weight gradient', () => {
   it('is by tiles in workgroup memory on hardware, unless most of a tile stays empty', () => {
     expect(first(60, { software: false, subgroupSize: 32 })).toBe('shared');
     expect(first(28, { software: false, subgroupSize: 32 })).toBe('tiled');
+    expect(first(60, { software: false, subgroupSize: 64 })).toBe('shared');
     expect(first(60, { software: true, subgroupSize: 8 })).toBe('subgroup-32');
+  });
+});
+
+describe('the variant of window attention', () => {
+  const order = (capabilities: Pick<Capabilities, 'software' | 'subgroupSize'>) => {
+    const { variants, prefer } = windowAttentionFamily;
+    return prefer?.(variants, capabilities as Capabilities, {} as WindowAttentionShape).map(
+      ({ name }) => name,
+    );
+  };
+
+  it('is by workgroup memory on hardware, by small subgroups on software', () => {
+    expect(order({ software: false, subgroupSize: 32 })).toEqual(['shared', 'tiled', 'subgroup', 'scalar']);
+    expect(order({ software: false, subgroupSize: undefined })?.[0]).toBe('shared');
+    expect(order({ software: true, subgroupSize: 8 })?.[0]).toBe('subgroup');
+    expect(order({ software: true, subgroupSize: 32 })).toEqual(['tiled', 'subgroup', 'scalar', 'shared']);
   });
 });
 

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { pretrainedNetworks } from '@lua-webgpu/lua-model';
 import { writeFileAtomic } from '@lua-webgpu/tensor';
 import { evaluatePhoto, markdownOf, type PhotoResult, plotOf, summarise } from '@lua-webgpu/train';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
@@ -19,7 +20,7 @@ const spec = {
     weights: {
       type: 'string',
       placeholder: 'FILE',
-      about: 'the model, .safetensors or .pth, or flux-small',
+      about: `the model, .safetensors or .pth, or ${pretrainedNetworks.join(', ')}`,
       required: true,
     },
     config: {

@@ -7,11 +7,11 @@ import {
   type TuneResult,
   tune as tuneKernels,
 } from '@lua-webgpu/kernels';
-import { type Lua, presetNames } from '@lua-webgpu/lua-model';
+import { type Lua, presetNames, pretrainedNetworks } from '@lua-webgpu/lua-model';
 import { backward, mean, openScope, square, Tape } from '@lua-webgpu/tensor';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { withDevice } from '../device.ts';
+import { exact, withDevice } from '../device.ts';
 import { parseSize } from '../latent-file.ts';
 import { checkModelOptions, openModel } from '../model.ts';
 import { shared } from '../options.ts';
@@ -21,7 +21,11 @@ const spec = {
   summary: 'find the fastest kernels of this adapter for a model, and keep the choice',
   positionals: [],
   options: {
-    weights: { type: 'string', placeholder: 'FILE', about: 'the model, .safetensors or .pth, or flux-small' },
+    weights: {
+      type: 'string',
+      placeholder: 'FILE',
+      about: `the model, .safetensors or .pth, or ${pretrainedNetworks.join(', ')}`,
+    },
     config: { type: 'string', placeholder: 'FILE', about: 'its configuration, JSON' },
     preset: { type: 'string', choices: presetNames, about: 'a configuration by name; default: light' },
     channels: { type: 'string', choices: ['4', '16'], about: 'of the latent; default: 16' },
@@ -45,18 +49,23 @@ async function run(parsed: Parsed, context: CommandContext): Promise<number> {
   const channels = Number(parsed.text('channels') ?? '16');
   const [height, width] = parseSize(parsed.text('size')) ?? [64, 64];
   const shape = [parsed.count('batch') ?? 1, channels, height, width];
-  const tuned = await withDevice(parsed.text('adapter'), context, async (device) => {
-    const { model, weights } = await openModel(device, source, channels);
-    const work = parsed.has('backward')
-      ? trainingWork(device, model, shape)
-      : forwardWork(device, model, shape);
-    const result = await tuneKernels(device, work, {
-      repeats: parsed.count('repeats') ?? 3,
-      signal,
-      onProgress: (done, total) => output.progress('tuning', done, total),
-    });
-    return { adapter: device.adapter, weights, result };
-  });
+  const tuned = await withDevice(
+    parsed.text('adapter'),
+    context,
+    async (device) => {
+      const { model, weights } = await openModel(device, source, channels);
+      const work = parsed.has('backward')
+        ? trainingWork(device, model, shape)
+        : forwardWork(device, model, shape);
+      const result = await tuneKernels(device, work, {
+        repeats: parsed.count('repeats') ?? 3,
+        signal,
+        onProgress: (done, total) => output.progress('tuning', done, total),
+      });
+      return { adapter: device.adapter, weights, result };
+    },
+    exact,
+  );
   const { adapter, weights, result } = tuned;
   const path = await storePicks(adapter, mergePicks((await storedPicks(adapter)) ?? {}, result));
   const shapes = result.shapes.map(({ key, ms, picked }) => ({ key, ms: Object.fromEntries(ms), picked }));

@@ -1,4 +1,4 @@
-import { presetNames, writeImage } from '@lua-webgpu/lua-model';
+import { presetNames, pretrainedNetworks, writeImage } from '@lua-webgpu/lua-model';
 import { encodeSafetensors, type FloatFileDtype, fromFloat32, writeFileAtomic } from '@lua-webgpu/tensor';
 import { type CommandSpec, commonOptions, type Parsed } from '../arguments.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -30,7 +30,7 @@ const spec = {
     weights: {
       type: 'string',
       placeholder: 'FILE',
-      about: 'the model, .safetensors or .pth; or flux-small, which comes with the package',
+      about: `the model, .safetensors or .pth; or ${pretrainedNetworks.join(', ')}, which come with the package`,
     },
     config: {
       type: 'string',

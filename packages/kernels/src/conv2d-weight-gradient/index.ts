@@ -1,5 +1,11 @@
 import { type Conv2dGeometry, conv2dIsMatmul, conv2dOutputSize, conv2dPieces } from '../conv2d/index.ts';
-import { preferProduct, subgroupRows, subgroupRowsName } from '../lib/index.ts';
+import {
+  preferSharedTiles,
+  preferSubgroupRows,
+  subgroupRows,
+  subgroupRowsName,
+  withoutIdleLanes,
+} from '../lib/index.ts';
 import { reduce } from '../reduce/index.ts';
 import {
   type BufferRange,
@@ -171,13 +177,12 @@ export const conv2dWeightGradientFamily: Family<Conv2dGeometry, WeightGradientVa
     { name: 'shared', kernel: conv2dWeightGradientShared, ...vector },
   ],
   prefer: (variants, capabilities, shape) => {
-    const { subgroupSize = 1 } = capabilities;
-    // The subgroup variant leaves a lane idle per missing channel vector; `tiled` fills its workgroup with rows instead.
-    if (shape.cout <= 4 || shape.cout < subgroupSize) {
-      return variants.filter(({ name }) => !name.startsWith('subgroup'));
-    }
-    const { batch, height, width, cout } = shape;
-    return preferProduct(variants, capabilities, batch * height * width, cout);
+    const { batch, height, width, cin, cout } = shape;
+    const pixels = batch * height * width;
+    const useful = withoutIdleLanes(variants, capabilities, cout);
+    return capabilities.software
+      ? preferSubgroupRows(useful, capabilities, pixels)
+      : preferSharedTiles(useful, { rows: taps(shape) * cin, columns: cout, depth: pixels });
   },
 };
 

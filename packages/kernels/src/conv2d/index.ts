@@ -1,4 +1,4 @@
-import { preferProduct } from '../lib/index.ts';
+import { preferProduct, withoutIdleLanes } from '../lib/index.ts';
 import { matmul } from '../matmul/index.ts';
 import { type Device, type Family, pick } from '../runtime/index.ts';
 import { directVariants } from './direct.ts';
@@ -21,14 +21,10 @@ export const conv2dFamily: Family<Conv2dShape, Conv2dVariant> = {
   name: 'conv2d',
   variants: [...directVariants, winograd],
   prefer(variants, capabilities, shape) {
-    const { subgroupSize = 1 } = capabilities;
     if (winogradPays(capabilities, shape)) return [winograd, ...variants];
-    // The subgroup variants leave a lane idle per missing channel vector; `tiled` fills its workgroup with pixels instead.
-    if (shape.cout <= 4 || shape.cout < subgroupSize) {
-      return variants.filter(({ name }) => !name.startsWith('subgroup'));
-    }
     const { height, width } = conv2dOutputSize(shape);
-    return preferProduct(variants, capabilities, shape.batch * height * width, shape.cout);
+    const size = { rows: shape.batch * height * width, columns: shape.cout, depth: shape.cin };
+    return preferProduct(withoutIdleLanes(variants, capabilities, shape.cout), capabilities, size);
   },
 };
 

@@ -44,12 +44,11 @@ fn main(
     step = after(step);
     values = fetch_left(pixels, step, left.k);
     weights = fetch_right(step, weight_from);
-    add_tiles(&sums, local.y * ROWS, local.x, depth);
+    add_tiles(&sums, local.y, local.x, depth);
     workgroupBarrier();
   }
 
-  let pixel = first_pixel + local.y * ROWS;
-  #repeat (n < ROWS) store(pixel + n, group.x * TILE_COLUMNS + local.x, sums[n]);
+  #repeat (n < ROWS) store(first_pixel + local.y + 8u * n, group.x * TILE_COLUMNS + local.x, sums[n]);
 }
 
 fn after(step: Step) -> Step {

@@ -2,11 +2,14 @@ import { shaders } from '../shaders.generated.ts';
 
 export {
   preferProduct,
+  preferSharedTiles,
+  preferSubgroupRows,
   sharedColumns,
   sharedTile,
   sharedTiles,
   subgroupRows,
   subgroupRowsName,
+  withoutIdleLanes,
 } from './product-variants.ts';
 
 /** What a GEMM or convolution does to its result before the store. */

@@ -4,7 +4,8 @@
 //
 // Uses the kernel's constants ROWS (4 or 8), HALF (tiles in f16, sums in f32) and TRANSPOSED, and its function product(). Vec4 k of
 // row r lies at left_tile[4 · r + k]; the four vec4 that product() takes for step k and a vec4 of columns c lie at
-// right_tile[(4 · k + 0 … 3) · 16 + c].
+// right_tile[(4 · k + 0 … 3) · 17 + c]: a row more than it needs, so that what neighbours write lies in different banks. For the
+// same reason an invocation's rows are eight apart.
 
 #if ${HALF}
 alias Tile = vec4h;
@@ -15,9 +16,10 @@ alias Tile = vec4f;
 const TILE_ROWS: u32 = 8u * ROWS;
 const TILE_COLUMNS: u32 = 16u;
 const TILE_DEPTH: u32 = 4u;
+const RIGHT_PITCH: u32 = 17u;
 
 var<workgroup> left_tile: array<Tile, TILE_ROWS * TILE_DEPTH>;
-var<workgroup> right_tile: array<Tile, 4u * TILE_DEPTH * TILE_COLUMNS>;
+var<workgroup> right_tile: array<Tile, 4u * TILE_DEPTH * RIGHT_PITCH>;
 
 // An invocation brings vec4 `k` of the rows `row` and, where ROWS is 8, `row` + LEFT_STRIDE: neighbours read neighbouring k.
 struct LeftPart {
@@ -53,23 +55,23 @@ fn right_part(index: u32) -> RightPart {
 }
 
 fn keep_right(part: RightPart, values: array<vec4f, 2>) {
-  let at = (4u * part.k + part.row) * TILE_COLUMNS + part.column;
+  let at = (4u * part.k + part.row) * RIGHT_PITCH + part.column;
   right_tile[at] = Tile(values[0]);
 #if ${TRANSPOSED}
   right_tile[at + RIGHT_COLUMNS] = Tile(values[1]);
 #else
-  right_tile[at + RIGHT_ROWS * TILE_COLUMNS] = Tile(values[1]);
+  right_tile[at + RIGHT_ROWS * RIGHT_PITCH] = Tile(values[1]);
 #endif
 }
 
-// `depth` is how many of the tile's vec4 of k exist.
+// For rows `first_row`, `first_row` + 8, …. `depth` is how many of the tile's vec4 of k exist.
 fn add_tiles(sums: ptr<function, array<vec4f, ROWS>>, first_row: u32, column: u32, depth: u32) {
   for (var k = 0u; k < depth; k++) {
-    let at = 4u * k * TILE_COLUMNS + column;
+    let at = 4u * k * RIGHT_PITCH + column;
     let b0 = vec4f(right_tile[at]);
-    let b1 = vec4f(right_tile[at + TILE_COLUMNS]);
-    let b2 = vec4f(right_tile[at + 2u * TILE_COLUMNS]);
-    let b3 = vec4f(right_tile[at + 3u * TILE_COLUMNS]);
-    #repeat (n < ROWS) (*sums)[n] += product(vec4f(left_tile[(first_row + n) * TILE_DEPTH + k]), b0, b1, b2, b3);
+    let b1 = vec4f(right_tile[at + RIGHT_PITCH]);
+    let b2 = vec4f(right_tile[at + 2u * RIGHT_PITCH]);
+    let b3 = vec4f(right_tile[at + 3u * RIGHT_PITCH]);
+    #repeat (n < ROWS) (*sums)[n] += product(vec4f(left_tile[(first_row + 8u * n) * TILE_DEPTH + k]), b0, b1, b2, b3);
   }
 }

@@ -211,7 +211,8 @@ export const matmulFamily: Family<MatmulShape, MatmulVariant> = {
       params: vectorParamsOf,
     },
   ],
-  prefer: (variants, capabilities, { rows, n }) => preferProduct(variants, capabilities, rows, n),
+  prefer: (variants, capabilities, { rows, n, k }) =>
+    preferProduct(variants, capabilities, { rows, columns: n, depth: k }),
 };
 
 /** Rows that one dispatch can take: the grid's second dimension times the fewest rows of a workgroup. */

@@ -32,12 +32,11 @@ fn main(
     right_from += right_advance();
     a_values = fetch_left(left_from);
     b_values = fetch_right(right_from);
-    add_tiles(&sums, local.y * ROWS, local.x, min(TILE_DEPTH, params.k4 - k));
+    add_tiles(&sums, local.y, local.x, min(TILE_DEPTH, params.k4 - k));
     workgroupBarrier();
   }
 
-  let row = first_row + local.y * ROWS;
-  #repeat (n < ROWS) store(row + n, group.x * TILE_COLUMNS + local.x, sums[n]);
+  #repeat (n < ROWS) store(first_row + local.y + 8u * n, group.x * TILE_COLUMNS + local.x, sums[n]);
 }
 
 fn fetch_left(at: u32) -> array<vec4f, 2> {

@@ -21,7 +21,7 @@ alias Left = subgroup_matrix_left<f16, SIDE, SIDE>;
 alias Right = subgroup_matrix_right<f16, SIDE, SIDE>;
 alias Sum = subgroup_matrix_result<f32, SIDE, SIDE>;
 
-// [row][k], [k][column], and one sum of each subgroup.
+// [row][k]; [k][column], or [column][k] where TRANSPOSED, as b lies in memory; one sum of each subgroup.
 var<workgroup> left_tile: array<f16, 64u * DEPTH>;
 var<workgroup> right_tile: array<f16, DEPTH * COLUMNS>;
 var<workgroup> sum_tile: array<f32, 4u * SIDE * SIDE>;
@@ -43,7 +43,7 @@ fn main(
     workgroupBarrier();
     for (var step = 0u; step < DEPTH; step += SIDE) {
       let left = subgroupMatrixLoad<Left, row_major>(&left_tile, subgroup * SIDE * DEPTH + step, DEPTH);
-      #repeat (n < 4) sums[n] = subgroupMatrixMultiplyAccumulate(left, subgroupMatrixLoad<Right, row_major>(&right_tile, step * COLUMNS + n * SIDE, COLUMNS), sums[n]);
+      #repeat (n < 4) sums[n] = subgroupMatrixMultiplyAccumulate(left, right_at_step(step, n * SIDE), sums[n]);
     }
     workgroupBarrier();
   }
@@ -73,14 +73,21 @@ fn keep_left(index: u32, first_row: u32, first_k: u32) {
 }
 
 #if ${TRANSPOSED}
-// Vec4 `index` of the tile, k fastest, as it lies in b.
+fn right_at_step(step: u32, column: u32) -> Right {
+  return subgroupMatrixLoad<Right, col_major>(&right_tile, column * DEPTH + step, DEPTH);
+}
+
+// Vec4 `index` of the tile, k fastest.
 fn keep_right(index: u32, first_column: u32, first_k: u32) {
   let k = first_k + index % DEPTH_4;
-  let column = index / DEPTH_4;
-  let v = vec4h(select(vec4f(), b[(4u * first_column + column) * params.k4 + k], k < params.k4));
-  #repeat (n < 4) right_tile[(4u * (index % DEPTH_4) + n) * COLUMNS + column] = v[n];
+  let v = vec4h(select(vec4f(), b[(4u * first_column + index / DEPTH_4) * params.k4 + k], k < params.k4));
+  #repeat (n < 4) right_tile[4u * index + n] = v[n];
 }
 #else
+fn right_at_step(step: u32, column: u32) -> Right {
+  return subgroupMatrixLoad<Right, row_major>(&right_tile, step * COLUMNS + column, COLUMNS);
+}
+
 // Vec4 `index` of the tile, columns fastest.
 fn keep_right(index: u32, first_column: u32, first_k: u32) {
   let k = 4u * first_k + index / (COLUMNS / 4u);

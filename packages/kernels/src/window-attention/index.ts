@@ -106,7 +106,7 @@ export const windowAttentionShared = defineKernel({
   bindings: vectorBindings,
   params,
   workgroup: () => [32, 1, 1],
-  workgroupBytes: ({ HEAD_DIM_4 }) => 64 * (2 * 16 * Number(HEAD_DIM_4) + 8),
+  workgroupBytes: ({ HEAD_DIM_4 }) => 32 * (2 * 16 * Number(HEAD_DIM_4) + 16),
   grid: (sizes) => foldGrid(sizes.windows * sizes.heads * Math.ceil(tokensOf(sizes) / 64)),
   check: checkVectors,
   cost,

@@ -11,4 +11,5 @@ export {
   pretrainedEntry,
   pretrainedNames,
   pretrainedNetwork,
+  pretrainedNetworks,
 } from './registry.ts';

@@ -13,7 +13,17 @@ const ENTRIES = {
   'flux-small': {
     kind: 'lua',
     profile: 'flux',
-    sha256: '3befcfd51b054b9e046a6c930f6aee631db05da128654ba10cea1f8e82e13479',
+    sha256: 'da0794d04a4003365c32e2ba86d476323be90d0f942d13696b728d4b04ddd020',
+  },
+  'sd3-small': {
+    kind: 'lua',
+    profile: 'sd3',
+    sha256: 'SD3SHA',
+  },
+  'sdxl-small': {
+    kind: 'lua',
+    profile: 'sdxl',
+    sha256: '686de21879e8340cd36eb9f8e39c5fe3b21e2dedf1743d69a9ec0545839a5347',
   },
   'flux-tiny-decoder': {
     kind: 'decoder',
@@ -33,6 +43,11 @@ export type PretrainedDecoder = NameOf<'decoder'>;
 export type PretrainedName = PretrainedNetwork | PretrainedDecoder;
 
 export const pretrainedNames = Object.keys(ENTRIES) as readonly PretrainedName[];
+
+/** Those of networks. */
+export const pretrainedNetworks = pretrainedNames.filter(
+  (name): name is PretrainedNetwork => ENTRIES[name].kind === 'lua',
+);
 
 /** Whether `name` is one of {@link pretrainedNames}. */
 export function isPretrainedName(name: string): name is PretrainedName {

@@ -17,7 +17,7 @@ import { Encoder } from './encoder.ts';
 
 /**
  * The VAE of Stable Diffusion, SDXL, SD3 and FLUX.1 (arXiv 2112.10752), diffusers' AutoencoderKL with its names. All of it
- * is computed in float32, which is what `force_upcast` asks for.
+ * is computed in float32, which is what `force_upcast` asks for, unless the device's products may be rounded.
  */
 export class AutoencoderKL extends Vae {
   override readonly kind = 'AutoencoderKL';

@@ -1,4 +1,4 @@
-import { LuaWebGpuError } from './errors.ts';
+import { DeviceLostError, LuaWebGpuError } from './errors.ts';
 import { matmul } from './matmul/index.ts';
 import type { Device } from './runtime/index.ts';
 
@@ -10,17 +10,19 @@ const whole = (count: number, seed: number) =>
   Float32Array.from({ length: count }, (_, i) => (Math.imul(i + seed, 0x9e3779b1) >>> 29) - 4);
 
 /**
- * Whether products by subgroup matrices are what they should be, to the digit: operands and sums are whole numbers that float16 and
- * float32 hold.
+ * What is wrong with products by subgroup matrices, or undefined where they are right to the digit: operands and sums are whole numbers
+ * that float16 and float32 hold.
  *
  * @param device one that is forced to them
+ * @throws DeviceLostError where the trial costs the device
  */
-export async function subgroupMatrixWorks(device: Device): Promise<boolean> {
+export async function subgroupMatrixFault(device: Device): Promise<string | undefined> {
   try {
-    return (await isRight(device, false)) && (await isRight(device, true));
+    const right = (await isRight(device, false)) && (await isRight(device, true));
+    return right ? undefined : 'a product is wrong';
   } catch (error) {
     // What the driver does not compile is as little use as what it computes wrongly.
-    if (error instanceof LuaWebGpuError) return false;
+    if (error instanceof LuaWebGpuError && !(error instanceof DeviceLostError)) return error.message;
     throw error;
   }
 }
