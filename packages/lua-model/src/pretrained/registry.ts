@@ -15,11 +15,6 @@ const ENTRIES = {
     profile: 'flux',
     sha256: 'da0794d04a4003365c32e2ba86d476323be90d0f942d13696b728d4b04ddd020',
   },
-  'sd3-small': {
-    kind: 'lua',
-    profile: 'sd3',
-    sha256: 'SD3SHA',
-  },
   'sdxl-small': {
     kind: 'lua',
     profile: 'sdxl',
