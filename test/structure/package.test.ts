@@ -47,7 +47,7 @@ it('the packed packages install, compile and run in an empty TypeScript project'
     'dist/examples/raccoon.jpg',
     'dist/examples/sources.json',
   ]);
-  for (const name of ['flux-small', 'sdxl-small', 'flux-tiny-decoder']) {
+  for (const name of ['flux-small', 'sdxl-small', 'sd3-small', 'flux-tiny-decoder']) {
     expect(shipped).toContain(`pretrained/${name}.safetensors`);
   }
   writeFileSync(

@@ -15,6 +15,11 @@ const ENTRIES = {
     profile: 'flux',
     sha256: 'da0794d04a4003365c32e2ba86d476323be90d0f942d13696b728d4b04ddd020',
   },
+  'sd3-small': {
+    kind: 'lua',
+    profile: 'sd3',
+    sha256: '135178e2d79efe46ab7dd00ade910bf546b9fe828a682c8b7a726b5964aa1ac8',
+  },
   'sdxl-small': {
     kind: 'lua',
     profile: 'sdxl',
