@@ -112,12 +112,9 @@ async function withTestedMatrices(
   onNotice: OpenOptions['onNotice'],
 ): Promise<Device> {
   const { capabilities, adapter } = settings;
-  using trial = new Device(gpu, {
-    ...settings,
-    force: new Map([['matmul', 'subgroup-matrix']]),
-    owned: false,
-  });
-  const fault = await subgroupMatrixFault(trial);
+  const force = new Map([['matmul', 'subgroup-matrix']]);
+  const trial = new Device(gpu, { ...settings, force, owned: false });
+  const fault = await subgroupMatrixFault(trial).finally(() => trial.destroy());
   if (fault === undefined) return new Device(gpu, settings);
   onNotice?.(
     `lua-webgpu: subgroup matrices do not pass their test on ${adapter.name} (${fault}); products do without.`,
