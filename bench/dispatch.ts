@@ -1,13 +1,13 @@
 /**
  * What a dispatch costs in JavaScript: a forward pass through the ops, its replay, and as a mark the calls that WebGPU asks
- * for, in a bare loop over commands that were made before. `npm run bench:dispatch -- [--adapter NAME | --null] [--runs 50]`.
+ * for, in a bare loop over commands that were made before. `npm run bench:dispatch -- [--adapter NAME | --null] [--preset light] [--runs 50]`.
  * The latent is small, so that the GPU has nothing to do; with `--null` Dawn's backend computes nothing at all. Each run
  * begins on an idle queue, and the clock stops when the last command is recorded and submitted. `encoder.finish`, in which Dawn
  * checks the commands as a whole, and `queue.submit`, in which it turns them into the driver's, are timed apart.
  */
 import { parseArgs } from 'node:util';
 import { openDevice } from '@lua-webgpu/kernels';
-import { captureForward, createLua, preset } from '@lua-webgpu/lua-model';
+import { captureForward, createLua, isPresetName, preset } from '@lua-webgpu/lua-model';
 import { openScope } from '@lua-webgpu/tensor';
 import { bareCalls } from './bare-calls.ts';
 import { median } from './median.ts';
@@ -17,11 +17,14 @@ const { values } = parseArgs({
   options: {
     adapter: { type: 'string' },
     null: { type: 'boolean', default: false },
+    preset: { type: 'string', default: 'light' },
     runs: { type: 'string', default: '50' },
   },
 });
+if (!isPresetName(values.preset)) throw new RangeError(`there is no preset ${values.preset}`);
+const presetName = values.preset;
 using device = await openDevice(values.null ? { device: await nullDevice() } : { adapter: values.adapter });
-const model = createLua(device, preset('light', { in_chans: 16 }));
+const model = createLua(device, preset(presetName, { in_chans: 16 }));
 using scope = openScope(device);
 const latent = scope.tensor(new Float32Array(16 * 8 * 8), [1, 16, 8, 8]);
 using captured = captureForward(device, model, latent.shape, [2]);
@@ -62,7 +65,7 @@ const ops = await medians(() => {
 
 const bare = await bareCalls(device.gpu, captured.commands, Number(values.runs));
 
-console.log(`${device.adapter.name}; light ×2, ${captured.commands} commands; µs per command`);
+console.log(`${device.adapter.name}; ${presetName} ×2, ${captured.commands} commands; µs per command`);
 for (const [name, { recording, finish, submission }] of [
   ['through the ops', ops],
   ['replayed', replay],
