@@ -27,7 +27,17 @@ export const exitCodes: readonly ExitCode[] = [
     code: 2,
     meaning: 'the command line is wrong',
     classes: [UsageError],
-    errorCodes: ['scale-missing', 'tile-size', 'latent-size', 'image-extension', 'prepare-options'],
+    // Variables that name kernels or a precision count as part of it.
+    errorCodes: [
+      'scale-missing',
+      'tile-size',
+      'latent-size',
+      'image-extension',
+      'prepare-options',
+      'kernel-forced',
+      'kernel-unknown',
+      'matmul-precision',
+    ],
   },
   {
     code: 3,

@@ -16,7 +16,7 @@ import {
   tune,
   write,
 } from '@lua-webgpu/kernels';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 const adapter = 'swiftshader';
 let device: Device;
@@ -122,6 +122,13 @@ describe('tune', () => {
   });
 });
 
+it('lets variants differ by a hundredth on a device whose products may be rounded', async () => {
+  using rounding = await openDevice({ adapter, tuned: false, float32MatmulPrecision: 'medium' });
+  // The wrong variant is off by one in four thousand.
+  expect((await tune(rounding, () => work(rounding), { repeats: 1 })).wrong).toEqual([]);
+  expect((await tune(device, () => work(device), { repeats: 1 })).wrong).toEqual(['adding:wrong']);
+});
+
 describe('mergePicks', () => {
   it('keeps what was found for other shapes, and forgets what is the default again', () => {
     const shape = (key: string) => ({ key, ms: new Map<string, number>(), picked: '' });
@@ -149,6 +156,17 @@ describe('stored picks', () => {
     if (before === undefined) delete process.env.LUA_WEBGPU_CACHE;
     else process.env.LUA_WEBGPU_CACHE = before;
     rmSync(folder, { recursive: true });
+  });
+
+  it('are of float32: a device whose products may be rounded does without', async () => {
+    const picks = { 'matmul {}': 'tiled' };
+    await storePicks(device.adapter, picks);
+    vi.stubEnv('LUA_WEBGPU_TUNED', '1');
+    using exact = await openDevice({ adapter });
+    expect(exact.tuned.picks).toEqual(picks);
+    using rounding = await openDevice({ adapter, float32MatmulPrecision: 'medium' });
+    expect(rounding.tuned.picks).toEqual({});
+    vi.unstubAllEnvs();
   });
 
   it('belong to an adapter, and count for nothing where they are damaged', async () => {

@@ -209,6 +209,18 @@ describe('a step that is not finite', () => {
   });
 });
 
+it('has a device of float32 whatever the environment says of products', async () => {
+  vi.stubEnv('LUA_WEBGPU_ADAPTER', process.env.LUA_WEBGPU_ADAPTER ?? 'swiftshader');
+  // Refused by openDevice where it is heeded.
+  vi.stubEnv('LUA_WEBGPU_MATMUL_PRECISION', 'bf16');
+  try {
+    const { step } = await train(toyConfig(toyData(folder)), { out: run('exact'), maxSteps: 1 });
+    expect(step).toBe(1);
+  } finally {
+    vi.unstubAllEnvs();
+  }
+});
+
 describe('data that do not fit', () => {
   it.each([
     ['channels', ['model.in_chans=16', 'model.heads.0.out_chans=16', 'model.heads.1.out_chans=16']],
